@@ -1,1 +1,6 @@
-export {}
+export * from './control-block.js'
+export * from './worker-slots.js'
+export * from './volume.js'
+export * from './engine-messages.js'
+export * from './session-messages.js'
+export * from './rpc.js'

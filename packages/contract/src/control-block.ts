@@ -1,0 +1,122 @@
+/**
+ * The control block of one LUN: a few words of shared memory by which the storage engine arbitrates a volume that
+ * session workers read and write by themselves.
+ *
+ *   word  0        gate: 0 open, 1 closed
+ *   word  1        reserved (keeps the 64-bit words aligned)
+ *   words 2..3     sectors allocated in the overlay (64 bit)
+ *   words 4..5     quota in sectors, 0 = none (64 bit)
+ *   words 6..69    I/O in flight, one counter a worker slot
+ *   words 70..     bitmap pages that differ from the durable bitmap, one bit a page
+ *
+ * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
+ * counters; with sequentially consistent atomics one of the two sees the other. Left out: the per-nexus access words
+ * of persistent reservations.
+ */
+
+/** Slots for session workers that may be alive at one time. */
+export const MAX_WORKER_SLOTS = 64
+/** One page of the bitmap file, in bytes: the unit in which the durable bitmap is brought up to date. */
+export const BITMAP_PAGE_BYTES = 4096
+/** Sectors that one page of the bitmap describes. */
+export const SECTORS_PER_BITMAP_PAGE = BITMAP_PAGE_BYTES * 8
+
+const GATE = 0
+const ALLOCATED = 1
+const QUOTA = 2
+const IN_FLIGHT = 6
+const SUMMARY = IN_FLIGHT + MAX_WORKER_SLOTS
+
+export class ControlBlock {
+  readonly shared: SharedArrayBuffer
+  readonly #words: Int32Array
+  readonly #longs: BigInt64Array
+
+  /** Wraps the shared memory of a LUN. Any number of threads may wrap the same memory. */
+  constructor(shared: SharedArrayBuffer) {
+    this.shared = shared
+    this.#words = new Int32Array(shared)
+    this.#longs = new BigInt64Array(shared, 0, IN_FLIGHT / 2)
+  }
+
+  /** Makes the block of a volume of `sizeSectors` sectors of 512 bytes; `quotaSectors` 0 means no quota. */
+  static create(sizeSectors: number, quotaSectors: number): ControlBlock {
+    const pages = Math.ceil(sizeSectors / SECTORS_PER_BITMAP_PAGE)
+    const words = SUMMARY + Math.ceil(pages / 32)
+    const block = new ControlBlock(new SharedArrayBuffer((words + (words & 1)) * 4))
+    block.#longs[QUOTA] = BigInt(quotaSectors)
+    return block
+  }
+
+  /** Raises the worker's counter and tells whether the gate let it in. When false, nothing is held. */
+  enter(slot: number): boolean {
+    Atomics.add(this.#words, IN_FLIGHT + slot, 1)
+    if (Atomics.load(this.#words, GATE) === 0) return true
+    Atomics.sub(this.#words, IN_FLIGHT + slot, 1)
+    return false
+  }
+
+  /** Ends what a successful `enter` began. */
+  leave(slot: number): void {
+    Atomics.sub(this.#words, IN_FLIGHT + slot, 1)
+  }
+
+  closeGate(): void {
+    Atomics.store(this.#words, GATE, 1)
+  }
+
+  openGate(): void {
+    Atomics.store(this.#words, GATE, 0)
+  }
+
+  get gateClosed(): boolean {
+    return Atomics.load(this.#words, GATE) !== 0
+  }
+
+  /** I/O in flight over all workers. With the gate closed it only falls. */
+  inFlight(): number {
+    let sum = 0
+    for (let slot = 0; slot < MAX_WORKER_SLOTS; slot++) sum += Atomics.load(this.#words, IN_FLIGHT + slot)
+    return sum
+  }
+
+  /** Forgets what a dead worker had in flight; without this the gate would wait for it for ever. */
+  resetSlot(slot: number): void {
+    Atomics.store(this.#words, IN_FLIGHT + slot, 0)
+  }
+
+  /** Books `sectors` against the quota; false, with nothing booked, when they do not fit. */
+  charge(sectors: number): boolean {
+    const booked = Atomics.add(this.#longs, ALLOCATED, BigInt(sectors)) + BigInt(sectors)
+    const quota = Atomics.load(this.#longs, QUOTA)
+    if (quota === 0n || booked <= quota) return true
+    Atomics.sub(this.#longs, ALLOCATED, BigInt(sectors))
+    return false
+  }
+
+  /** Gives booked sectors back (a failed write, or a race in which another worker booked the same ones). */
+  refund(sectors: number): void {
+    Atomics.sub(this.#longs, ALLOCATED, BigInt(sectors))
+  }
+
+  /** Sectors present in the overlay. */
+  get allocatedSectors(): number {
+    return Number(Atomics.load(this.#longs, ALLOCATED))
+  }
+
+  /** Says that a page of the bitmap (index, from 0) has bits that the durable bitmap does not have. */
+  markDirty(page: number): void {
+    Atomics.or(this.#words, SUMMARY + (page >>> 5), 1 << (page & 31))
+  }
+
+  /** Takes all marks away and returns the indexes of the pages that had one, ascending. */
+  takeDirty(): number[] {
+    const pages: number[] = []
+    for (let word = SUMMARY; word < this.#words.length; word++) {
+      if (Atomics.load(this.#words, word) === 0) continue
+      const bits = Atomics.exchange(this.#words, word, 0)
+      for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) pages.push((word - SUMMARY) * 32 + bit)
+    }
+    return pages
+  }
+}

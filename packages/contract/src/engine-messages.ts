@@ -1,0 +1,49 @@
+/**
+ * Messages to and from the storage engine. Every request carries an `id` and gets exactly one reply with the same id:
+ * `{ id, ok: true, … }` or `{ id, ok: false, code, why }`.
+ */
+import type { JTDDataType } from 'ajv/dist/core.js'
+import type { MessagePort } from 'node:worker_threads'
+import { volumeSpecSchema, type VolumeDescriptor, type VolumeFiles } from './volume.js'
+
+/** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
+export const engineRequestSchema = {
+  discriminator: 'kind',
+  mapping: {
+    'volume.open': { properties: { id: { type: 'uint32' }, spec: volumeSpecSchema } },
+    'volume.destroy': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} } },
+    'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } } },
+    'engine.close': { properties: { id: { type: 'uint32' } } },
+  },
+} as const
+type EngineRequestData = JTDDataType<typeof engineRequestSchema>
+type Attach = Extract<EngineRequestData, { kind: 'worker.attach' }>
+export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, 'port'> & { port: MessagePort })
+
+/** What a session worker asks of the engine. */
+export const borrowerRequestSchema = {
+  discriminator: 'kind',
+  mapping: {
+    'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+  },
+} as const
+export type BorrowerRequest = JTDDataType<typeof borrowerRequestSchema>
+
+/** What the engine tells every session worker, unasked. */
+export const engineNoticeSchema = {
+  discriminator: 'kind',
+  mapping: { 'gate.opened': { properties: { volumeId: { type: 'string' } } } },
+} as const
+export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
+
+export interface EngineReplies {
+  'volume.open': VolumeDescriptor
+  'volume.destroy': Record<string, never>
+  'worker.attach': Record<string, never>
+  'worker.detach': Record<string, never>
+  'engine.close': Record<string, never>
+  'volume.materialise': VolumeFiles
+  'volume.flush': Record<string, never>
+}
