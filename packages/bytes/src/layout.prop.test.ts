@@ -8,7 +8,7 @@ import type { Decoded } from './index.js'
 
 const sample = layout(28, {
   flag: bit(0, 7), low: bits(0, 0, 6), byte: u8(1), short: u16(2), three: u24(4), word: u32(8), long: u64(12), raw: bytes(20, 6),
-}, { noNullPrototype: true })
+})
 
 const values: fc.Arbitrary<Decoded<typeof sample>> = fc.record({
   flag: fc.boolean(),
@@ -30,7 +30,7 @@ t.test('a value survives encode and decode at any offset, and no neighbour is to
     assert.ok(outside.every((byte) => byte === filling))
   }))
   t.pass('holds for every case')
-}, { noNullPrototype: true })
+})
 
 t.test('single accessors agree with decode, and setting one field changes no other', async (t) => {
   fc.assert(fc.property(values, values, (before, after) => {
@@ -45,4 +45,4 @@ t.test('single accessors agree with decode, and setting one field changes no oth
     assert.deepEqual(sample.get.raw(buffer, 0), before.raw)
   }))
   t.pass('holds for every case')
-}, { noNullPrototype: true })
+})
