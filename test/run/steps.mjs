@@ -1,0 +1,70 @@
+// What a test run consists of, in order: the list is the design. A step answers with its counts and its output.
+// The tests of test/ are one step for each folder below test/src that has tests in it.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { build } from './build.mjs'
+import { check, ROOT } from './command.mjs'
+import { GUESTS, INITIATORS } from './debian.mjs'
+import { install } from './install.mjs'
+import { tap } from './tap.mjs'
+
+const BIN = 'node_modules/.bin'
+
+/** Debian packages by folder of test/src; every other folder needs none. */
+const DEBIAN = { interop: [...INITIATORS, ...GUESTS] }
+
+/**
+ * @typedef {{ passed: number, failed: number, output: string }} StepResult
+ * @typedef {{ name: string, group: 'prepare' | 'static' | 'unit' | 'spanning', fatal?: boolean, debian?: string[],
+ *   run: () => Promise<StepResult> }} Step
+ */
+
+/** @returns {Step[]} every step; workspaces in the order of the root package.json, which is that of their dependencies */
+export function allSteps() {
+  const { workspaces } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const sources = workspaces.map(workspace => `${workspace}/src`)
+  return [
+    { name: 'install', group: 'prepare', fatal: true, run: install },
+    { name: 'build', group: 'prepare', run: () => build(workspaces) },
+    {
+      name: 'lint',
+      group: 'static',
+      run: () => check(`${BIN}/biome`, ['ci', '--error-on-warnings', '--max-diagnostics=200']),
+    },
+    {
+      name: 'imports',
+      group: 'static',
+      run: () => check(`${BIN}/depcruise`, ['--config', '.dependency-cruiser.mjs', ...sources]),
+    },
+    { name: 'unused', group: 'static', run: () => check(`${BIN}/knip`, ['--no-config-hints']) },
+    ...workspaces.filter(workspace => workspace !== 'test').map(unitStep),
+    ...spanningSteps(),
+  ]
+}
+
+/**
+ * @param {Step[]} steps
+ * @param {string[]} names step names, `unit` (all workspaces by themselves) or `interop`; none: everything
+ */
+export function chooseSteps(steps, names) {
+  if (names.length === 0) return steps
+  const wanted = step => names.includes(step.name) || (names.includes('unit') && step.group === 'unit')
+  if (!names.every(name => name === 'unit' || steps.some(step => step.name === name))) return []
+  return steps.filter(step => wanted(step) || step.group === 'prepare')
+}
+
+function unitStep(workspace) {
+  return { name: basename(workspace), group: 'unit', run: () => tap(workspace) }
+}
+
+function spanningSteps() {
+  const src = join(ROOT, 'test/src')
+  if (!existsSync(src)) return []
+  const folders = readdirSync(src, { withFileTypes: true }).filter(entry => entry.isDirectory())
+  return folders.flatMap(({ name }) => {
+    const tests = readdirSync(join(src, name)).filter(file => file.endsWith('.test.ts'))
+    const files = tests.map(file => `dist/${name}/${file.replace(/\.ts$/, '.js')}`)
+    return files.length === 0 ? [] : [{ name, group: 'spanning', debian: DEBIAN[name], run: () => tap('test', files) }]
+  })
+}
