@@ -1,0 +1,83 @@
+/**
+ * What a loaded configuration looks like, and its defaults. Frozen all the way down: whoever holds it may rely on it.
+ *
+ * Left out: keys that this version does not serve (see `unsupported.ts`); giving one refuses the start.
+ */
+import { availableParallelism } from 'node:os'
+import type { Address } from './address.js'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** One LUN of an operator's target: blank of that size, an image of the catalog, or the image on a larger disk. */
+export interface LunConfig {
+  readonly image?: string
+  readonly sizeBytes?: number
+}
+
+/** An operator's target: shared by all who log in, persistent, without quota. LUN numbers are the indexes of `luns`. */
+export interface TargetConfig {
+  readonly name: string
+  readonly auth: 'none'
+  readonly luns: readonly LunConfig[]
+}
+
+/** The free tier. `quotaBytes` bounds what one LUN of one session may write; 0 lifts a cap on sessions. */
+export interface FreeTierConfig {
+  readonly blankBytes: number
+  readonly quotaBytes: number
+  readonly maxSessions: number
+  readonly maxSessionsPerAddress: number
+  readonly capLoopback: boolean
+}
+
+export interface Config {
+  /** Absolute. */
+  readonly dataDir: string
+  readonly iqnPrefix: string
+  /** Session worker threads. */
+  readonly workers: number
+  readonly listen: { readonly iscsi: Address }
+  /** What SendTargets tells; absent, the address that the initiator connected to. */
+  readonly advertise: { readonly iscsi?: Address }
+  readonly free: FreeTierConfig
+  readonly targets: readonly TargetConfig[]
+  readonly log: { readonly level: LogLevel }
+}
+
+/** A configuration as it stands in a file: every key optional, addresses still text. */
+export interface ConfigFile {
+  dataDir?: string
+  iqnPrefix?: string
+  workers?: number
+  listen?: { iscsi?: string }
+  advertise?: { iscsi?: string }
+  free?: Partial<FreeTierConfig>
+  targets?: TargetConfig[]
+  log?: { level?: LogLevel }
+}
+
+export const MAX_WORKERS = 64
+/** 8 TiB: the bitmap of a volume is mapped whole, and takes 1/4096 of its size. */
+export const MAX_LUN_BYTES = 2 ** 43
+export const MAX_LUNS = 256
+/** Targets of the free tier that are always there. */
+export const BUILT_IN_TARGETS: readonly string[] = ['blank', 'multi']
+
+const MEBIBYTE = 1024 * 1024
+
+/** What holds where neither the file nor the environment says otherwise. */
+export const defaults = {
+  dataDir: 'data',
+  iqnPrefix: 'iqn.2025-01.pub.scsipub',
+  workers: Math.min(availableParallelism(), MAX_WORKERS),
+  listenIscsi: '0.0.0.0:3260',
+  free: {
+    blankBytes: 64 * MEBIBYTE,
+    quotaBytes: 64 * MEBIBYTE,
+    maxSessions: 20_000,
+    maxSessionsPerAddress: 64,
+    capLoopback: false,
+  },
+  logLevel: 'info',
+} as const

@@ -1,0 +1,77 @@
+/**
+ * The JSON schema of the configuration file. `explain` says in words what a value must be; it is what a person reads when
+ * a rule of that place is broken. What a schema cannot say (names used twice, addresses) is in `semantics.ts`.
+ */
+import { LOG_LEVELS, MAX_LUN_BYTES, MAX_LUNS, MAX_WORKERS } from './config.js'
+
+/** Names end up in an iSCSI name and in file names: the characters of RFC 3722, without ':'. At most 64 characters. */
+export const NAME_PATTERN = '^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$'
+const NAME_EXPLAINED = 'must be 1 to 64 of the characters a-z 0-9 . - (no upper case, no "/"), not starting or ending with . or -'
+
+const name = { type: 'string', pattern: NAME_PATTERN, explain: NAME_EXPLAINED } as const
+const address = { type: 'string', explain: 'must be an address such as "0.0.0.0:3260"' } as const
+const diskBytes = {
+  type: 'integer',
+  minimum: 512,
+  maximum: MAX_LUN_BYTES,
+  multipleOf: 512,
+  explain: `must be a number of bytes from 512 to ${MAX_LUN_BYTES}, a multiple of 512`,
+} as const
+const sessionCount = {
+  type: 'integer',
+  minimum: 0,
+  maximum: 1_000_000,
+  explain: 'must be a whole number from 0 (no cap) to 1000000',
+} as const
+
+function section<P extends Record<string, object>>(properties: P) {
+  return { type: 'object', additionalProperties: false, explain: 'must be an object', properties } as const
+}
+
+const lun = {
+  ...section({ image: name, sizeBytes: diskBytes }),
+  minProperties: 1,
+  explain: 'must have "sizeBytes", "image", or both',
+}
+
+const target = {
+  ...section({
+    name,
+    auth: { const: 'none', explain: 'must be "none"; no other kind is supported by this version' },
+    luns: {
+      type: 'array',
+      minItems: 1,
+      maxItems: MAX_LUNS,
+      items: lun,
+      explain: `must be a list of 1 to ${MAX_LUNS} LUNs`,
+    },
+  }),
+  required: ['name', 'auth', 'luns'],
+}
+
+export const configSchema = section({
+  dataDir: { type: 'string', minLength: 1, explain: 'must be the path of a folder' },
+  iqnPrefix: {
+    type: 'string',
+    maxLength: 158,
+    pattern: '^iqn\\.[0-9]{4}-(0[1-9]|1[0-2])\\.[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$',
+    explain: 'must look like iqn.2025-01.com.example, in lower case, at most 158 characters [7143 §4.2.7.5]',
+  },
+  workers: {
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_WORKERS,
+    explain: `must be a whole number from 1 to ${MAX_WORKERS}`,
+  },
+  listen: section({ iscsi: address }),
+  advertise: section({ iscsi: address }),
+  free: section({
+    blankBytes: diskBytes,
+    quotaBytes: diskBytes,
+    maxSessions: sessionCount,
+    maxSessionsPerAddress: sessionCount,
+    capLoopback: { type: 'boolean', explain: 'must be true or false' },
+  }),
+  targets: { type: 'array', items: target, explain: 'must be a list of targets' },
+  log: section({ level: { enum: LOG_LEVELS, explain: `must be one of ${LOG_LEVELS.join(', ')}` } }),
+})

@@ -1,0 +1,53 @@
+/**
+ * The rules that a schema cannot say: addresses, names that are used twice, names that would hide a built-in target.
+ * Called with a file of right or wrong shape alike, so that all faults come in one message; what is misshapen is skipped.
+ */
+import { parseAddress } from './address.js'
+import { BUILT_IN_TARGETS } from './config.js'
+import type { Fault } from './faults.js'
+
+/** Faults of meaning in a configuration file of any shape. */
+export function semanticFaults(file: unknown): Fault[] {
+  const faults: Fault[] = []
+  const listen = textAt(file, 'listen', 'iscsi')
+  const advertise = textAt(file, 'advertise', 'iscsi')
+  if (listen !== undefined) checkAddress(faults, 'listen.iscsi', listen)
+  if (advertise !== undefined) {
+    const address = checkAddress(faults, 'advertise.iscsi', advertise)
+    if (address?.port === 0) faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
+  }
+  checkTargetNames(faults, at(file, 'targets'))
+  return faults
+}
+
+function checkAddress(faults: Fault[], path: string, text: string) {
+  const address = parseAddress(text)
+  if (typeof address !== 'string') return address
+  faults.push({ path, text: address })
+  return undefined
+}
+
+function checkTargetNames(faults: Fault[], targets: unknown): void {
+  if (!Array.isArray(targets)) return
+  const first = new Map<string, number>()
+  targets.forEach((target: unknown, index) => {
+    const name = textAt(target, 'name')
+    if (name === undefined) return
+    const path = `targets[${index}].name`
+    if (BUILT_IN_TARGETS.includes(name)) {
+      faults.push({ path, text: `"${name}" is the name of a built-in target; choose another` })
+    }
+    const earlier = first.get(name)
+    if (earlier === undefined) first.set(name, index)
+    else faults.push({ path, text: `"${name}" is already the name of targets[${earlier}]; choose another` })
+  })
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
+}
+
+function textAt(value: unknown, ...path: string[]): string | undefined {
+  const found = path.reduce(at, value)
+  return typeof found === 'string' ? found : undefined
+}
