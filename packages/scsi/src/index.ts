@@ -1,1 +1,17 @@
-export {}
+// SPC-4 and SBC-3 for a direct-access device: command descriptor blocks and plain facts in, values out. No input or output, no transport.
+
+export { dispatch, commandName, reservationClass } from './dispatch.js'
+export { commandTable } from './command-table.js'
+export type { Command, ReservationClass, ReservationRule, TableEntry } from './command.js'
+export type { Context, LogicalUnit, Nexus, Target } from './logical-unit.js'
+export { checkCondition, dataIn, good, invalidFieldInCdb, transferDirection, transferLengthBytes } from './outcome.js'
+export type { Outcome } from './outcome.js'
+export { decodeLun, encodeLun, MAX_LUN, NO_LUN, REPORT_LUNS_WLUN } from './lun.js'
+export { encodeSense } from './sense.js'
+export type { FieldPointer, Sense } from './sense.js'
+export { senseCodeName, senseCodes, senseKey } from './sense-codes.js'
+export type { SenseCode } from './sense-codes.js'
+export { status, statusName } from './status.js'
+export type { Status } from './status.js'
+export { clearUnitAttention, establishUnitAttention, takeUnitAttention } from './unit-attention.js'
+export type { UnitAttention } from './unit-attention.js'

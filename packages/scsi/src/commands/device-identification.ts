@@ -1,0 +1,62 @@
+// VPD page 83h: who this unit is, on every path, and which port it was asked through [SPC-4 §7.8.6].
+//
+// The NAA designator is what ESXi and Windows clusters compare, so it comes first. The vendor-based one repeats vendor and serial
+// number. Port and device are named as iSCSI wants it: SCSI name strings that hold the iSCSI name [SPC-4 §7.8.6.11, SAM-5 annex A].
+
+import { bit, bits, layout, u16, u8 } from '@scsipub/bytes'
+import type { Context } from '../logical-unit.js'
+import { VENDOR } from './vendor.js'
+
+/** Header of a designation descriptor [SPC-4 §7.8.6.1]. */
+export const designatorHeader = layout(4, {
+  protocolIdentifier: bits(0, 4, 4), codeSet: bits(0, 0, 4), piv: bit(1, 7), association: bits(1, 4, 2), designatorType: bits(1, 0, 4), designatorLength: u8(3),
+})
+
+const codeSet = { binary: 1, ascii: 2, utf8: 3 } as const
+const association = { logicalUnit: 0, targetPort: 1, targetDevice: 2 } as const
+const designatorType = { t10VendorId: 1, naa: 3, relativeTargetPort: 4, targetPortGroup: 5, scsiName: 8 } as const
+const ISCSI = 5
+
+const portNumber = layout(4, { value: u16(2) })
+
+/** All ports give the same access, so they form one group. */
+const TARGET_PORT_GROUP = 1
+
+/** Body of page 83h; a well known unit has no designators of its own, only those of port and device. */
+export function deviceIdentification({ lu, target }: Context): Buffer {
+  const ofUnit = lu === undefined ? [] : [
+    designator('logicalUnit', 'binary', 'naa', Buffer.from(lu.identity.naa, 'hex')),
+    designator('logicalUnit', 'ascii', 't10VendorId', Buffer.from(VENDOR + lu.identity.serial, 'latin1')),
+  ]
+  return Buffer.concat([
+    ...ofUnit,
+    designator('targetPort', 'binary', 'relativeTargetPort', portNumber.encode({ value: relativePort(target.portalGroupTag) })),
+    designator('targetPort', 'binary', 'targetPortGroup', portNumber.encode({ value: TARGET_PORT_GROUP })),
+    designator('targetPort', 'utf8', 'scsiName', scsiName(`${target.name},t,0x${target.portalGroupTag.toString(16).padStart(4, '0')}`)),
+    designator('targetDevice', 'utf8', 'scsiName', scsiName(target.name)),
+  ])
+}
+
+/** A portal group is a target port. Its relative identifier is 1 or more; 0 is reserved [SPC-4 §7.8.6.7]. */
+function relativePort(portalGroupTag: number): number {
+  return Math.max(1, portalGroupTag)
+}
+
+function designator(of: keyof typeof association, code: keyof typeof codeSet, type: keyof typeof designatorType, value: Buffer): Buffer {
+  const named = of !== 'logicalUnit'
+  return Buffer.concat([
+    designatorHeader.encode({
+      protocolIdentifier: named ? ISCSI : 0, piv: named, codeSet: codeSet[code], association: association[of],
+      designatorType: designatorType[type], designatorLength: value.length,
+    }),
+    value,
+  ])
+}
+
+/** UTF-8, ended by at least one zero byte and padded to a multiple of four [SPC-4 §7.8.6.11]. */
+function scsiName(name: string): Buffer {
+  const text = Buffer.from(name, 'utf8')
+  const padded = Buffer.alloc((Math.floor(text.length / 4) + 1) * 4)
+  text.copy(padded)
+  return padded
+}

@@ -1,0 +1,57 @@
+// What a command may know: the logical unit, the target it belongs to, and the nexus it came through.
+//
+// Plain facts, owned and kept current by the caller; this package only reads them, except for the unit attentions of the
+// nexus, which are taken off the queue as they are reported.
+
+import type { UnitAttention } from './unit-attention.js'
+
+/** A direct-access logical unit [SBC-3]. All of it but `mediumPresent` and `readOnly` is stable over its life. */
+export interface LogicalUnit {
+  /** Capacity in logical blocks: 1 to 2^53. */
+  readonly sizeBlocks: number
+  /** Bytes in a logical block: 512 or 4096. */
+  readonly blockBytes: number
+  readonly identity: {
+    /** NAA IEEE Registered Extended designator: 32 hexadecimal digits, the first one 6. */
+    readonly naa: string
+    /** Unit serial number: 1 to 36 printable ASCII characters. */
+    readonly serial: string
+  }
+  /** PRODUCT IDENTIFICATION: ASCII, padded or cut to 16 characters. */
+  readonly product: string
+  readonly readOnly: boolean
+  readonly removable: boolean
+  /** Most blocks that one READ, WRITE or VERIFY may name. */
+  readonly maxTransferBlocks: number
+  /** Whether a removable medium is loaded; absent means yes. */
+  readonly mediumPresent?: boolean
+}
+
+/** One I_T_L nexus. Owned by the caller, changed by `dispatch`. */
+export interface Nexus {
+  /** Pending conditions, first to be reported first; kept by the functions of unit-attention.ts. */
+  readonly unitAttentions: UnitAttention[]
+}
+
+/** The SCSI target device and the port that the command came in by. */
+export interface Target {
+  /** The iSCSI name: SCSI device name, and part of the port name [SAM-5 annex A]. */
+  readonly name: string
+  /** Tells the ports of the target apart: 0 to 65535. */
+  readonly portalGroupTag: number
+  /** LUNs that this nexus may see, ascending, without the well known one. */
+  readonly luns: readonly number[]
+}
+
+/** Everything around a CDB. `lun` is what `decodeLun` gave; `lu` is undefined when no such unit exists or it is a well known one. */
+export interface Context {
+  readonly lu: LogicalUnit | undefined
+  readonly lun: number
+  readonly target: Target
+  readonly nexus: Nexus
+}
+
+/** Whether blocks can be accessed at all. */
+export function hasMedium(lu: LogicalUnit): boolean {
+  return lu.mediumPresent !== false
+}

@@ -1,0 +1,74 @@
+// What a CDB comes to, as a value. The caller does the input and output; nothing here touches a medium or a wire.
+//
+// `status` and `dataIn` are finished. The others name work: the caller does it and answers GOOD, or CHECK CONDITION with a
+// condition of the catalogue (unrecoveredReadError, writeError, spaceAllocationFailed, miscompareDuringVerify, …).
+
+import { senseCodes } from './sense-codes.js'
+import type { SenseCode } from './sense-codes.js'
+import type { FieldPointer, Sense } from './sense.js'
+import { status } from './status.js'
+import type { LogicalUnit } from './logical-unit.js'
+
+export type Outcome =
+  /** Ended without data. `sense` goes with CHECK CONDITION only. */
+  | { readonly kind: 'status'; readonly status: number; readonly sense?: Sense }
+  /** Parameter data, already cut to the allocation length; status GOOD. */
+  | { readonly kind: 'dataIn'; readonly data: Buffer }
+  /** Read `blocks` ≥ 1 blocks; with `fua`, not from a volatile cache that the medium does not match. */
+  | { readonly kind: 'read'; readonly lba: number; readonly blocks: number; readonly fua: boolean }
+  /** Write `blocks` ≥ 1 blocks; with `fua`, GOOD only once they are on stable storage. */
+  | { readonly kind: 'write'; readonly lba: number; readonly blocks: number; readonly fua: boolean }
+  /**
+   * Read back `blocks` ≥ 1 blocks. `byteCheck` 0: they need only be readable; 1: equal to as much data from the initiator;
+   * 3: each equal to one block from the initiator. INFORMATION of a miscompare is the offset of the first differing byte in the data.
+   */
+  | { readonly kind: 'verify'; readonly lba: number; readonly blocks: number; readonly byteCheck: 0 | 1 | 3 }
+  /** Make `blocks` blocks from `lba` durable (blocks may be 0 at the very end); with `immediate`, GOOD may go out first. */
+  | { readonly kind: 'flush'; readonly lba: number; readonly blocks: number; readonly immediate: boolean }
+  /** Load or eject the medium of a removable unit; with `flush`, make everything durable first. */
+  | { readonly kind: 'medium'; readonly action: 'load' | 'eject'; readonly flush: boolean; readonly immediate: boolean }
+  /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
+  | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
+
+/** GOOD, without data. */
+export const good: Outcome = Object.freeze({ kind: 'status', status: status.good })
+
+/** CHECK CONDITION with sense. */
+export function checkCondition(code: SenseCode, particulars: { information?: bigint; field?: FieldPointer } = {}): Outcome {
+  return { kind: 'status', status: status.checkCondition, sense: { code, ...particulars } }
+}
+
+/** 5/24/00 that points at the field. */
+export function invalidFieldInCdb(field: FieldPointer): Outcome {
+  return checkCondition(senseCodes.invalidFieldInCdb, { field })
+}
+
+/**
+ * Parameter data cut to the ALLOCATION LENGTH; cutting is never an error, and length fields in the data are not adjusted
+ * [SPC-4 §4.2.5.6].
+ */
+export function dataIn(data: Buffer, allocationLength: number): Outcome {
+  return { kind: 'dataIn', data: data.length > allocationLength ? data.subarray(0, allocationLength) : data }
+}
+
+/** Which way data goes on the wire for an outcome. */
+export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
+  switch (outcome.kind) {
+    case 'read': case 'dataIn': return 'in'
+    case 'write': case 'parameterOut': return 'out'
+    case 'verify': return outcome.byteCheck === 0 ? 'none' : 'out'
+    case 'status': case 'flush': case 'medium': return 'none'
+  }
+}
+
+/** Bytes that an outcome moves over the wire, in the direction that `transferDirection` names. `lu` gives the block size. */
+export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefined): number {
+  const blockBytes = lu?.blockBytes ?? 0
+  switch (outcome.kind) {
+    case 'read': case 'write': return outcome.blocks * blockBytes
+    case 'verify': return outcome.byteCheck === 0 ? 0 : outcome.byteCheck === 3 ? blockBytes : outcome.blocks * blockBytes
+    case 'dataIn': return outcome.data.length
+    case 'parameterOut': return outcome.lengthBytes
+    case 'status': case 'flush': case 'medium': return 0
+  }
+}

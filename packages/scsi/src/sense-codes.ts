@@ -1,0 +1,82 @@
+// The sense catalogue: every condition this device server reports, named once [SPC-4 §4.5.6, annex F].
+//
+// A row is sense key, additional sense code, qualifier and the standard's text. Whoever meets a condition (a command, the
+// transport, a failing medium) refers to a row by name; the numbers stand nowhere else. Codes nobody sends are left out.
+
+/** A condition as the catalogue has it. */
+export interface SenseCode {
+  readonly key: number
+  readonly asc: number
+  readonly ascq: number
+  readonly text: string
+}
+
+/** Sense keys [SPC-4 §4.5.6]. */
+export const senseKey = {
+  noSense: 0x0, recoveredError: 0x1, notReady: 0x2, mediumError: 0x3, hardwareError: 0x4, illegalRequest: 0x5,
+  unitAttention: 0x6, dataProtect: 0x7, abortedCommand: 0xb, miscompare: 0xe,
+} as const
+
+function code(key: keyof typeof senseKey, asc: number, ascq: number, text: string): SenseCode {
+  return Object.freeze({ key: senseKey[key], asc, ascq, text })
+}
+
+export const senseCodes = {
+  noSense: code('noSense', 0x00, 0x00, 'NO ADDITIONAL SENSE INFORMATION'),
+
+  becomingReady: code('notReady', 0x04, 0x01, 'LOGICAL UNIT IS IN PROCESS OF BECOMING READY'),
+  initializingCommandRequired: code('notReady', 0x04, 0x02, 'LOGICAL UNIT NOT READY, INITIALIZING COMMAND REQUIRED'),
+  manualInterventionRequired: code('notReady', 0x04, 0x03, 'LOGICAL UNIT NOT READY, MANUAL INTERVENTION REQUIRED'),
+  mediumNotPresent: code('notReady', 0x3a, 0x00, 'MEDIUM NOT PRESENT'),
+
+  writeError: code('mediumError', 0x0c, 0x00, 'WRITE ERROR'),
+  unrecoveredReadError: code('mediumError', 0x11, 0x00, 'UNRECOVERED READ ERROR'),
+
+  internalTargetFailure: code('hardwareError', 0x44, 0x00, 'INTERNAL TARGET FAILURE'),
+
+  parameterListLengthError: code('illegalRequest', 0x1a, 0x00, 'PARAMETER LIST LENGTH ERROR'),
+  invalidCommandOperationCode: code('illegalRequest', 0x20, 0x00, 'INVALID COMMAND OPERATION CODE'),
+  lbaOutOfRange: code('illegalRequest', 0x21, 0x00, 'LOGICAL BLOCK ADDRESS OUT OF RANGE'),
+  invalidFieldInCdb: code('illegalRequest', 0x24, 0x00, 'INVALID FIELD IN CDB'),
+  logicalUnitNotSupported: code('illegalRequest', 0x25, 0x00, 'LOGICAL UNIT NOT SUPPORTED'),
+  invalidFieldInParameterList: code('illegalRequest', 0x26, 0x00, 'INVALID FIELD IN PARAMETER LIST'),
+  invalidReleaseOfPersistentReservation: code('illegalRequest', 0x26, 0x04, 'INVALID RELEASE OF PERSISTENT RESERVATION'),
+  savingParametersNotSupported: code('illegalRequest', 0x39, 0x00, 'SAVING PARAMETERS NOT SUPPORTED'),
+  mediumRemovalPrevented: code('illegalRequest', 0x53, 0x02, 'MEDIUM REMOVAL PREVENTED'),
+  insufficientResources: code('illegalRequest', 0x55, 0x03, 'INSUFFICIENT RESOURCES'),
+  insufficientRegistrationResources: code('illegalRequest', 0x55, 0x04, 'INSUFFICIENT REGISTRATION RESOURCES'),
+
+  mediumMayHaveChanged: code('unitAttention', 0x28, 0x00, 'NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED'),
+  powerOnOrReset: code('unitAttention', 0x29, 0x00, 'POWER ON, RESET, OR BUS DEVICE RESET OCCURRED'),
+  powerOnOccurred: code('unitAttention', 0x29, 0x01, 'POWER ON OCCURRED'),
+  scsiBusResetOccurred: code('unitAttention', 0x29, 0x02, 'SCSI BUS RESET OCCURRED'),
+  busDeviceResetOccurred: code('unitAttention', 0x29, 0x03, 'BUS DEVICE RESET FUNCTION OCCURRED'),
+  deviceInternalReset: code('unitAttention', 0x29, 0x04, 'DEVICE INTERNAL RESET'),
+  itNexusLossOccurred: code('unitAttention', 0x29, 0x07, 'I_T NEXUS LOSS OCCURRED'),
+  modeParametersChanged: code('unitAttention', 0x2a, 0x01, 'MODE PARAMETERS CHANGED'),
+  reservationsPreempted: code('unitAttention', 0x2a, 0x03, 'RESERVATIONS PREEMPTED'),
+  reservationsReleased: code('unitAttention', 0x2a, 0x04, 'RESERVATIONS RELEASED'),
+  registrationsPreempted: code('unitAttention', 0x2a, 0x05, 'REGISTRATIONS PREEMPTED'),
+  asymmetricAccessStateChanged: code('unitAttention', 0x2a, 0x06, 'ASYMMETRIC ACCESS STATE CHANGED'),
+  capacityDataChanged: code('unitAttention', 0x2a, 0x09, 'CAPACITY DATA HAS CHANGED'),
+  commandsClearedByAnotherInitiator: code('unitAttention', 0x2f, 0x00, 'COMMANDS CLEARED BY ANOTHER INITIATOR'),
+  thinProvisioningSoftThreshold: code('unitAttention', 0x38, 0x07, 'THIN PROVISIONING SOFT THRESHOLD REACHED'),
+  inquiryDataChanged: code('unitAttention', 0x3f, 0x03, 'INQUIRY DATA HAS CHANGED'),
+  reportedLunsDataChanged: code('unitAttention', 0x3f, 0x0e, 'REPORTED LUNS DATA HAS CHANGED'),
+
+  writeProtected: code('dataProtect', 0x27, 0x00, 'WRITE PROTECTED'),
+  spaceAllocationFailed: code('dataProtect', 0x27, 0x07, 'SPACE ALLOCATION FAILED WRITE PROTECT'),
+
+  unexpectedUnsolicitedData: code('abortedCommand', 0x0c, 0x0c, 'WRITE ERROR - UNEXPECTED UNSOLICITED DATA'),
+  notEnoughUnsolicitedData: code('abortedCommand', 0x0c, 0x0d, 'WRITE ERROR - NOT ENOUGH UNSOLICITED DATA'),
+  crcErrorDetected: code('abortedCommand', 0x47, 0x05, 'PROTOCOL SERVICE CRC ERROR'),
+  dataPhaseError: code('abortedCommand', 0x4b, 0x00, 'DATA PHASE ERROR'),
+
+  miscompareDuringVerify: code('miscompare', 0x1d, 0x00, 'MISCOMPARE DURING VERIFY OPERATION'),
+} as const satisfies Record<string, SenseCode>
+
+/** `5/24/00`-style name of a condition with its text, for logs. */
+export function senseCodeName({ key, asc, ascq, text }: SenseCode): string {
+  const hex = (value: number): string => value.toString(16).toUpperCase().padStart(2, '0')
+  return `${key.toString(16).toUpperCase()}/${hex(asc)}/${hex(ascq)} ${text}`
+}
