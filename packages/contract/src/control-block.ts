@@ -3,16 +3,20 @@
  * session workers read and write by themselves.
  *
  *   word  0        gate: 0 open, 1 closed
- *   word  1        reserved (keeps the 64-bit words aligned)
+ *   word  1        stage: 0 never written to (no files), 1 materialised (overlay and bitmap exist), 2 gone
  *   words 2..3     sectors allocated in the overlay (64 bit)
  *   words 4..5     quota in sectors, 0 = none (64 bit)
  *   words 6..69    I/O in flight, one counter a worker slot
- *   words 70..     bitmap pages that differ from the durable bitmap, one bit a page
+ *   words 70..     bitmap pages that may differ from the durable bitmap, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. Left out: the per-nexus access words
  * of persistent reservations.
  */
+
+/** Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not. */
+export const VOLUME_STAGE = { unwritten: 0, materialised: 1, gone: 2 } as const
+export type VolumeStage = (typeof VOLUME_STAGE)[keyof typeof VOLUME_STAGE]
 
 /** Slots for session workers that may be alive at one time. */
 export const MAX_WORKER_SLOTS = 64
@@ -22,6 +26,7 @@ export const BITMAP_PAGE_BYTES = 4096
 export const SECTORS_PER_BITMAP_PAGE = BITMAP_PAGE_BYTES * 8
 
 const GATE = 0
+const STAGE = 1
 const ALLOCATED = 1
 const QUOTA = 2
 const IN_FLIGHT = 6
@@ -73,6 +78,16 @@ export class ControlBlock {
     return Atomics.load(this.#words, GATE) !== 0
   }
 
+  /** Where the volume is in its life. To be looked at after a successful `enter`: it changes to gone with the gate closed. */
+  get stage(): VolumeStage {
+    return Atomics.load(this.#words, STAGE) as VolumeStage
+  }
+
+  /** Set by the engine: materialised once the files are there and before anybody learns their names. */
+  set stage(stage: VolumeStage) {
+    Atomics.store(this.#words, STAGE, stage)
+  }
+
   /** I/O in flight over all workers. With the gate closed it only falls. */
   inFlight(): number {
     let sum = 0
@@ -80,18 +95,20 @@ export class ControlBlock {
     return sum
   }
 
-  /** Forgets what a dead worker had in flight; without this the gate would wait for it for ever. */
-  resetSlot(slot: number): void {
-    Atomics.store(this.#words, IN_FLIGHT + slot, 0)
+  /** Forgets what a dead worker had in flight (without this the gate would wait for it for ever) and tells how much that was. */
+  resetSlot(slot: number): number {
+    return Atomics.exchange(this.#words, IN_FLIGHT + slot, 0)
   }
 
   /** Books `sectors` against the quota; false, with nothing booked, when they do not fit. */
   charge(sectors: number): boolean {
-    const booked = Atomics.add(this.#longs, ALLOCATED, BigInt(sectors)) + BigInt(sectors)
     const quota = Atomics.load(this.#longs, QUOTA)
-    if (quota === 0n || booked <= quota) return true
-    Atomics.sub(this.#longs, ALLOCATED, BigInt(sectors))
-    return false
+    for (;;) {
+      const before = Atomics.load(this.#longs, ALLOCATED)
+      const after = before + BigInt(sectors)
+      if (quota !== 0n && after > quota) return false
+      if (Atomics.compareExchange(this.#longs, ALLOCATED, before, after) === before) return true
+    }
   }
 
   /** Gives booked sectors back (a failed write, or a race in which another worker booked the same ones). */
@@ -104,9 +121,16 @@ export class ControlBlock {
     return Number(Atomics.load(this.#longs, ALLOCATED))
   }
 
-  /** Says that a page of the bitmap (index, from 0) has bits that the durable bitmap does not have. */
+  /** Set by the engine from a count of the bitmap's bits, while nobody writes. */
+  set allocatedSectors(sectors: number) {
+    Atomics.store(this.#longs, ALLOCATED, BigInt(sectors))
+  }
+
+  /** Says that a page of the bitmap (index, from 0) may have bits that the durable bitmap does not have. */
   markDirty(page: number): void {
-    Atomics.or(this.#words, SUMMARY + (page >>> 5), 1 << (page & 31))
+    const word = SUMMARY + (page >>> 5)
+    const bit = 1 << (page & 31)
+    if ((Atomics.load(this.#words, word) & bit) === 0) Atomics.or(this.#words, word, bit)
   }
 
   /** Takes all marks away and returns the indexes of the pages that had one, ascending. */

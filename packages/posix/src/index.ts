@@ -1,1 +1,5 @@
-export {}
+export { SystemCallError } from './libc.js'
+export { dup, flockExclusive } from './descriptor.js'
+export { fallocate, punchHole } from './space.js'
+export { mmapShared, SharedMapping } from './mapping.js'
+export { pread, preadNoWait, pwrite, NO_WAIT_UNSUPPORTED, WOULD_WAIT } from './positioned-io.js'

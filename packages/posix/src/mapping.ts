@@ -1,0 +1,67 @@
+/**
+ * A file mapped into memory and shared with all who map it: threads of this process and other processes.
+ *
+ * The danger: JavaScript cannot know that an address is gone. A typed array over memory that is unmapped kills the
+ * process with SIGSEGV when it is touched, and one behind the end of a truncated or unallocated file with SIGBUS. So:
+ * take `words` from the mapping each time or drop every copy before `unmap()`, never truncate a mapped file, and
+ * allocate its blocks (`fallocate`) before it is mapped.
+ *
+ * A mapping belongs to the process, not to the thread: a worker that is terminated leaves its mappings behind.
+ */
+import koffi from 'koffi'
+import { lastError, libc } from './libc.js'
+
+const mmap = libc.func('intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)')
+const munmap = libc.func('int munmap(intptr_t address, size_t length)')
+const msync = libc.func('int msync(intptr_t address, size_t length, int flags)')
+
+const PROT_READ = 1
+const PROT_WRITE = 2
+const MAP_SHARED = 1
+const MS_SYNC = 4
+
+export class SharedMapping {
+  #words: Int32Array
+  #address: number
+  readonly #lengthBytes: number
+
+  /** Use `mmapShared`. */
+  constructor(address: number, lengthBytes: number) {
+    this.#address = address
+    this.#lengthBytes = lengthBytes
+    this.#words = new Int32Array(koffi.view(BigInt(address), lengthBytes))
+  }
+
+  /** The mapped bytes as 32-bit words; an empty array after `unmap()`. */
+  get words(): Int32Array {
+    return this.#words
+  }
+
+  /** Writes the changed pages to the file's storage and waits for it. Throws EIO, ENOSPC. */
+  sync(): void {
+    if (this.#address === 0) return
+    if ((msync(this.#address, this.#lengthBytes, MS_SYNC) as number) !== 0) throw lastError('msync')
+  }
+
+  /** Ends the mapping; a second call does nothing. Every array taken from it is deadly from now on. */
+  unmap(): void {
+    if (this.#address === 0) return
+    const address = this.#address
+    this.#address = 0
+    this.#words = new Int32Array(0)
+    if ((munmap(address, this.#lengthBytes) as number) !== 0) throw lastError('munmap')
+  }
+}
+
+/**
+ * Maps the first `lengthBytes` of an open file (a multiple of 4), readable and writable. The descriptor may be closed
+ * afterwards. Throws EACCES, ENOMEM, ENODEV.
+ */
+export function mmapShared(fd: number, lengthBytes: number): SharedMapping {
+  if (!Number.isSafeInteger(lengthBytes) || lengthBytes <= 0 || lengthBytes % 4 !== 0) {
+    throw new RangeError(`cannot map ${lengthBytes} bytes: the length must be a positive multiple of 4`)
+  }
+  const address = mmap(0, lengthBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) as number
+  if (address === -1) throw lastError('mmap')
+  return new SharedMapping(address, lengthBytes)
+}

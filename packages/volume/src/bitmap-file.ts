@@ -1,0 +1,118 @@
+/**
+ * The bitmap file of a volume: which sectors the overlay holds.
+ *
+ *   bytes 0..4095   header: what the file describes, and the boot of the kernel in which its bits were last trusted
+ *        0   8      magic
+ *        8   4      version
+ *       12   4      bytes a sector
+ *       16   8      sectors
+ *       24  40      boot id, padded with zeros
+ *       64  32      SHA-256 of bytes 0..63
+ *   bytes 4096..    bits, in whole pages; little-endian words, sector s is bit s & 31 of word s >>> 5
+ *
+ * The header fits into one 512-byte block and so changes whole or not at all. All blocks are reserved when the file is
+ * made: a store into a mapped page that finds no room would kill the process.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { BITMAP_PAGE_BYTES, SECTORS_PER_BITMAP_PAGE } from '@scsipub/contract'
+import { fallocate, mmapShared, type SharedMapping } from '@scsipub/posix'
+import { SECTOR_BYTES } from './sector-bits.js'
+
+export const BITMAP_HEADER_BYTES = BITMAP_PAGE_BYTES
+const MAGIC = 'scsipubB'
+const VERSION = 1
+const BOOT_ID_AT = 24
+const BOOT_ID_BYTES = 40
+const DIGEST_AT = 64
+const HEADER_USED_BYTES = 96
+
+export interface BitmapHeader {
+  sizeSectors: number
+  bootId: string
+}
+
+/** A bitmap file whose header cannot be believed. */
+export class BitmapDamaged extends Error {
+  constructor(path: string, what: string) {
+    super(`the bitmap ${path} is damaged: ${what}`)
+    this.name = 'BitmapDamaged'
+  }
+}
+
+/** Length of the whole file for a volume of `sizeSectors`. */
+export function bitmapFileBytes(sizeSectors: number): number {
+  return BITMAP_HEADER_BYTES + Math.ceil(sizeSectors / SECTORS_PER_BITMAP_PAGE) * BITMAP_PAGE_BYTES
+}
+
+/** Makes a bitmap without a bit; the file must not exist. Throws ENOSPC and the like; a file may be left behind then. */
+export function createBitmapFile(path: string, header: BitmapHeader): void {
+  const fd = openSync(path, 'wx+', 0o600)
+  try {
+    fallocate(fd, 0, bitmapFileBytes(header.sizeSectors))
+    writeBitmapHeader(fd, header)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Writes the header into an open bitmap file, in one write. */
+export function writeBitmapHeader(fd: number, { sizeSectors, bootId }: BitmapHeader): void {
+  if (Buffer.byteLength(bootId) > BOOT_ID_BYTES) throw new RangeError(`a boot id has at most ${BOOT_ID_BYTES} bytes`)
+  const bytes = Buffer.alloc(HEADER_USED_BYTES)
+  bytes.write(MAGIC, 0, 'latin1')
+  bytes.writeUInt32LE(VERSION, 8)
+  bytes.writeUInt32LE(SECTOR_BYTES, 12)
+  bytes.writeBigUInt64LE(BigInt(sizeSectors), 16)
+  bytes.write(bootId, BOOT_ID_AT)
+  digest(bytes).copy(bytes, DIGEST_AT)
+  if (writeSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) throw new Error('the header of a bitmap was cut short')
+}
+
+/** Reads and checks the header of an open bitmap file. Throws `BitmapDamaged`. */
+export function readBitmapHeader(fd: number, path: string): BitmapHeader {
+  const bytes = Buffer.alloc(HEADER_USED_BYTES)
+  if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) throw new BitmapDamaged(path, 'it is too short for a header')
+  if (bytes.toString('latin1', 0, 8) !== MAGIC) throw new BitmapDamaged(path, 'it does not begin like a bitmap')
+  if (!digest(bytes).equals(bytes.subarray(DIGEST_AT, HEADER_USED_BYTES))) throw new BitmapDamaged(path, 'its header has a wrong checksum')
+  const version = bytes.readUInt32LE(8)
+  if (version !== VERSION) throw new BitmapDamaged(path, `version ${version} is unknown here`)
+  const sectorBytes = bytes.readUInt32LE(12)
+  if (sectorBytes !== SECTOR_BYTES) throw new BitmapDamaged(path, `sectors of ${sectorBytes} bytes are unknown here`)
+  const sizeSectors = Number(bytes.readBigUInt64LE(16))
+  const wanted = bitmapFileBytes(sizeSectors)
+  const found = fstatSync(fd).size
+  if (found !== wanted) throw new BitmapDamaged(path, `it has ${found} bytes instead of ${wanted}`)
+  const bootId = bytes.toString('utf8', BOOT_ID_AT, BOOT_ID_AT + BOOT_ID_BYTES).replace(/\0+$/, '')
+  return { sizeSectors, bootId }
+}
+
+function digest(header: Buffer): Buffer {
+  return createHash('sha256').update(header.subarray(0, DIGEST_AT)).digest()
+}
+
+/** A mapped bitmap. `words` are the bits alone, one a sector; deadly after `unmap()`, see `SharedMapping`. */
+export class MappedBitmap {
+  words: Int32Array
+  readonly #mapping: SharedMapping
+
+  /** Maps an existing bitmap for a volume of `sizeSectors`. Throws `BitmapDamaged` and system errors. */
+  constructor(path: string, sizeSectors: number) {
+    const fd = openSync(path, 'r+')
+    try {
+      const header = readBitmapHeader(fd, path)
+      if (header.sizeSectors !== sizeSectors) {
+        throw new BitmapDamaged(path, `it describes ${header.sizeSectors} sectors and the volume has ${sizeSectors}`)
+      }
+      this.#mapping = mmapShared(fd, bitmapFileBytes(sizeSectors))
+    } finally {
+      closeSync(fd)
+    }
+    this.words = this.#mapping.words.subarray(BITMAP_HEADER_BYTES / 4)
+  }
+
+  unmap(): void {
+    this.words = new Int32Array(0)
+    this.#mapping.unmap()
+  }
+}

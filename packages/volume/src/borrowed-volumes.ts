@@ -1,0 +1,152 @@
+/**
+ * The volumes that a session worker (or the storage engine, for exclusive work) has borrowed: one `GatedVolume` for each
+ * volume, however many sessions use it.
+ *
+ * A borrowed volume costs memory alone until its first I/O; the base is opened by the first read that needs it, overlay
+ * and bitmap by the first write, or by the first read of a volume that somebody has written to.
+ */
+import type { BorrowerRequest, EngineReplies, Requester, VolumeDescriptor } from '@scsipub/contract'
+import { BaseFiles } from './base-files.js'
+import { GatedVolume } from './gated-volume.js'
+import { SECTOR_BYTES } from './sector-bits.js'
+import { VolumeError } from './volume-error.js'
+
+/** `slot`: the worker's, in the control blocks. `engine`: where files and flushes are asked for. */
+export interface BorrowContext {
+  slot: number
+  engine: Pick<Requester<BorrowerRequest, EngineReplies>, 'ask'>
+}
+
+export interface BorrowedVolume {
+  readonly sizeBytes: number
+  readonly blockBytes: number
+  /**
+   * Reads `length` bytes at `position` into `target` from `offset` on; both are multiples of 512. Undefined: it is done. A
+   * promise: it has to wait, and the buffer is not the caller's until it settles. Throws or rejects with VolumeError.
+   */
+  read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void>
+  /** Writes, in the same terms. What it has done survives the death of the process; `flush` makes it survive the machine's. */
+  write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void>
+  /** Makes every write that was answered before durable. Nothing to do on an ephemeral volume. Rejects with VolumeError. */
+  flush(): undefined | Promise<void>
+  /** Gives the volume back. What is under way or waiting is still carried out. A second call does nothing. */
+  release(): void
+}
+
+interface Entry {
+  volume: GatedVolume
+  borrowers: number
+}
+
+export class BorrowedVolumes {
+  readonly #context: BorrowContext
+  readonly #bases = new BaseFiles()
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(context: BorrowContext) {
+    this.#context = context
+  }
+
+  /** Borrows a volume. Each call has its own `release`. */
+  borrow(descriptor: VolumeDescriptor): BorrowedVolume {
+    const { volumeId } = descriptor.spec
+    let entry = this.#entries.get(volumeId)
+    // A volume that was closed and opened again has a new control block; the old one's borrowers keep the old one.
+    if (!entry || entry.volume.gone) {
+      entry = { volume: this.#gated(descriptor), borrowers: 0 }
+      this.#entries.set(volumeId, entry)
+    }
+    entry.borrowers++
+    return new Loan(entry.volume, this.#context.engine, this.#returner(volumeId, entry))
+  }
+
+  /** The engine has opened the gate of a volume: takes up what waits there. */
+  gateOpened(volumeId: string): void {
+    this.#entries.get(volumeId)?.volume.resume()
+  }
+
+  /** Volumes borrowed now. */
+  get count(): number {
+    return this.#entries.size
+  }
+
+  /** Descriptors open now for the borrowed volumes and their bases. */
+  get openFiles(): number {
+    let files = this.#bases.openFiles
+    for (const { volume } of this.#entries.values()) files += volume.openFiles
+    return files
+  }
+
+  #gated(descriptor: VolumeDescriptor): GatedVolume {
+    const { slot, engine } = this.#context
+    const { volumeId } = descriptor.spec
+    const materialise = () => engine.ask({ kind: 'volume.materialise', volumeId }).catch((error: unknown) => Promise.reject(fromReply(error)))
+    return new GatedVolume({ descriptor: { ...descriptor }, slot, bases: this.#bases, materialise })
+  }
+
+  #returner(volumeId: string, entry: Entry): () => void {
+    return () => {
+      if (--entry.borrowers > 0) return
+      if (this.#entries.get(volumeId) === entry) this.#entries.delete(volumeId)
+      entry.volume.close()
+    }
+  }
+}
+
+class Loan implements BorrowedVolume {
+  readonly sizeBytes: number
+  readonly blockBytes: number
+  readonly #volume: GatedVolume
+  readonly #engine: BorrowContext['engine']
+  #giveBack: (() => void) | undefined
+
+  constructor(volume: GatedVolume, engine: BorrowContext['engine'], giveBack: () => void) {
+    this.sizeBytes = volume.descriptor.spec.sizeBytes
+    this.blockBytes = volume.descriptor.spec.blockBytes
+    this.#volume = volume
+    this.#engine = engine
+    this.#giveBack = giveBack
+  }
+
+  read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
+    this.#check(position, target, offset, length)
+    return length === 0 ? undefined : this.#volume.read(position, target, offset, length)
+  }
+
+  write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void> {
+    this.#check(position, source, offset, length)
+    return length === 0 ? undefined : this.#volume.write(position, source, offset, length)
+  }
+
+  flush(): undefined | Promise<void> {
+    if (!this.#giveBack) throw new Error('the volume was released')
+    const { volumeId, persistence } = this.#volume.descriptor.spec
+    if (persistence === 'ephemeral') return undefined
+    return this.#engine.ask({ kind: 'volume.flush', volumeId }).then(
+      () => undefined,
+      (error: unknown) => Promise.reject(fromReply(error)),
+    )
+  }
+
+  release(): void {
+    const giveBack = this.#giveBack
+    this.#giveBack = undefined
+    giveBack?.()
+  }
+
+  /** A range that is wrong here is a bug of the caller: the command's own checks come first. */
+  #check(position: number, buffer: Buffer, offset: number, length: number): void {
+    if (!this.#giveBack) throw new Error('the volume was released')
+    const inVolume = position >= 0 && length >= 0 && position + length <= this.sizeBytes
+    const inBuffer = offset >= 0 && offset + length <= buffer.length
+    if (inVolume && inBuffer && position % SECTOR_BYTES === 0 && length % SECTOR_BYTES === 0) return
+    throw new RangeError(`${length} bytes at ${position} (buffer ${offset} of ${buffer.length}) do not fit a volume of ${this.sizeBytes} bytes`)
+  }
+}
+
+/** What the engine refused, in terms of I/O. */
+function fromReply(error: unknown): VolumeError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const known = code === 'space' || code === 'gone' ? code : 'io-write'
+  return new VolumeError(known, error instanceof Error ? error.message : String(error), { cause: error })
+}

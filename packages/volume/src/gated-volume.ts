@@ -1,0 +1,237 @@
+/**
+ * One volume in one worker: admission to I/O by the control block, and the queue of what has to wait.
+ *
+ * An operation raises the worker's counter, looks at the gate, does its I/O and lowers the counter. It waits, in order,
+ * when the gate is closed or when the overlay does not exist or is not open yet; while anything waits, later operations
+ * queue behind it. Nothing holds the counter while it waits: whoever closed the gate waits for the counter.
+ * A read in a thread pool does hold it, and the files stay open until it has ended.
+ */
+import { ControlBlock, SECTORS_PER_BITMAP_PAGE, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } from '@scsipub/contract'
+import type { BaseFiles } from './base-files.js'
+import { SECTOR_BYTES } from './sector-bits.js'
+import { SectorStore } from './sector-store.js'
+import { readFailure, VolumeError, writeFailure } from './volume-error.js'
+
+/** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
+const GATE_POLL_MS = 20
+const WAIT = Symbol('wait')
+
+export interface Operation {
+  kind: 'read' | 'write'
+  position: number
+  buffer: Buffer
+  offset: number
+  length: number
+}
+
+interface Waiting extends Operation {
+  resolve(): void
+  reject(error: unknown): void
+}
+
+export class GatedVolume {
+  readonly descriptor: VolumeDescriptor
+  readonly #control: ControlBlock
+  readonly #store: SectorStore
+  readonly #slot: number
+  readonly #persistent: boolean
+  readonly #materialise: () => Promise<VolumeFiles>
+  readonly #queue: Waiting[] = []
+  #opening = false
+  #underWay = 0
+  #closing = false
+  #closed = false
+  #poll: NodeJS.Timeout | undefined
+
+  /** `materialise` asks the storage engine for the volume's files; it rejects with VolumeError. */
+  constructor(o: { descriptor: VolumeDescriptor; slot: number; bases: BaseFiles; materialise: () => Promise<VolumeFiles> }) {
+    this.descriptor = o.descriptor
+    this.#control = new ControlBlock(o.descriptor.control)
+    this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
+    this.#slot = o.slot
+    this.#persistent = o.descriptor.spec.persistence === 'persistent'
+    this.#materialise = o.materialise
+  }
+
+  get gone(): boolean {
+    return this.#control.stage === VOLUME_STAGE.gone
+  }
+
+  get openFiles(): number {
+    return this.#store.openFiles
+  }
+
+  /** Reads; see `BorrowedVolume.read`. */
+  read(position: number, buffer: Buffer, offset: number, length: number): undefined | Promise<void> {
+    if (this.#queue.length === 0) {
+      const outcome = this.#readNow(position, buffer, offset, length)
+      if (outcome !== WAIT) return outcome
+    }
+    return this.#wait({ kind: 'read', position, buffer, offset, length })
+  }
+
+  /** Writes; see `BorrowedVolume.write`. */
+  write(position: number, buffer: Buffer, offset: number, length: number): undefined | Promise<void> {
+    if (this.#queue.length === 0) {
+      const outcome = this.#writeNow(position, buffer, offset, length)
+      if (outcome !== WAIT) return outcome
+    }
+    return this.#wait({ kind: 'write', position, buffer, offset, length })
+  }
+
+  /** Closes the files, as soon as nothing is under way or waiting. */
+  close(): void {
+    this.#closing = true
+    this.#closeWhenIdle()
+  }
+
+  /** The gate may be open again: takes up what waits, in order. */
+  resume(): void {
+    clearTimeout(this.#poll)
+    this.#poll = undefined
+    for (let first = this.#queue[0]; first; first = this.#queue[0]) {
+      const { kind, position, buffer, offset, length } = first
+      try {
+        const run = kind === 'read' ? this.#readNow(position, buffer, offset, length) : this.#writeNow(position, buffer, offset, length)
+        if (run === WAIT) return
+        this.#queue.shift()
+        if (run) run.then(first.resolve, first.reject)
+        else first.resolve()
+      } catch (error) {
+        this.#queue.shift()
+        first.reject(error)
+      }
+    }
+    this.#closeWhenIdle()
+  }
+
+  #wait(operation: Operation): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...operation, resolve, reject })
+    })
+  }
+
+  /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone'. */
+  #enter(writing: boolean): boolean {
+    for (;;) {
+      if (!this.#control.enter(this.#slot)) {
+        this.#poll ??= setTimeout(() => this.resume(), GATE_POLL_MS)
+        return false
+      }
+      const stage = this.#control.stage
+      if (stage === VOLUME_STAGE.gone) {
+        this.#control.leave(this.#slot)
+        throw new VolumeError('gone', `the volume ${this.descriptor.spec.volumeId} has been destroyed or closed`)
+      }
+      // Another worker may have written first; then even a read needs the overlay.
+      if (this.#store.hasOverlay || (!writing && stage === VOLUME_STAGE.unwritten)) return true
+      this.#control.leave(this.#slot)
+      if (!this.descriptor.files) {
+        this.#fetchFiles()
+        return false
+      }
+      this.#openOverlay(this.descriptor.files, writing)
+    }
+  }
+
+  #openOverlay(files: VolumeFiles, writing: boolean): void {
+    try {
+      this.#store.openOverlay(files, this.descriptor.spec.sizeBytes)
+    } catch (error) {
+      if (this.gone) return
+      throw (writing ? writeFailure : readFailure)(files.overlayPath, error)
+    }
+  }
+
+  #fetchFiles(): void {
+    if (this.#opening) return
+    this.#opening = true
+    this.#materialise()
+      .then((files) => {
+        this.descriptor.files = files
+      })
+      .catch((error: unknown) => this.#failWrites(error))
+      .finally(() => {
+        this.#opening = false
+        this.resume()
+      })
+  }
+
+  /** All that needed the overlay have the same answer; what is left (reads of a volume that nobody wrote) goes on. */
+  #failWrites(error: unknown): void {
+    const unwritten = this.#control.stage === VOLUME_STAGE.unwritten
+    const failed = this.#queue.filter((waiting) => waiting.kind === 'write' || !unwritten)
+    const kept = this.#queue.filter((waiting) => !failed.includes(waiting))
+    this.#queue.splice(0, this.#queue.length, ...kept)
+    for (const waiting of failed) waiting.reject(error)
+  }
+
+  #readNow(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> | typeof WAIT {
+    if (!this.#enter(false)) return WAIT
+    let cold: undefined | Promise<void>
+    try {
+      cold = this.#store.read(position, target, offset, length)
+    } catch (error) {
+      this.#control.leave(this.#slot)
+      throw error
+    }
+    if (cold) return this.#finish(cold)
+    this.#control.leave(this.#slot)
+    return undefined
+  }
+
+  async #finish(cold: Promise<void>): Promise<void> {
+    this.#underWay++
+    try {
+      await cold
+    } finally {
+      this.#control.leave(this.#slot)
+      this.#underWay--
+      this.#closeWhenIdle()
+    }
+  }
+
+  #writeNow(position: number, source: Buffer, offset: number, length: number): undefined | typeof WAIT {
+    if (!this.#enter(true)) return WAIT
+    try {
+      const absent = this.#store.absentSectors(position, length)
+      if (absent > 0 && !this.#control.charge(absent)) {
+        throw new VolumeError('space', `the volume ${this.descriptor.spec.volumeId} has used up its quota`)
+      }
+      this.#writeCharged(position, source, offset, length, absent)
+    } finally {
+      this.#control.leave(this.#slot)
+    }
+    return undefined
+  }
+
+  #writeCharged(position: number, source: Buffer, offset: number, length: number, absent: number): void {
+    try {
+      this.#store.writeData(position, source, offset, length)
+    } catch (error) {
+      if (absent > 0) this.#control.refund(absent)
+      throw error
+    }
+    if (absent > 0) {
+      const added = this.#store.markPresent(position, length)
+      if (added < absent) this.#control.refund(absent - added)
+    }
+    if (this.#persistent) this.#markDirty(position, length)
+  }
+
+  /**
+   * Marks the pages also when no bit is new: another worker may have set the bit and not yet marked its page, or died
+   * between; a flush that follows this write must find the page.
+   */
+  #markDirty(position: number, length: number): void {
+    const last = Math.floor((position + length - 1) / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE)
+    for (let page = Math.floor(position / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE); page <= last; page++) this.#control.markDirty(page)
+  }
+
+  #closeWhenIdle(): void {
+    if (!this.#closing || this.#closed || this.#underWay > 0 || this.#queue.length > 0) return
+    this.#closed = true
+    clearTimeout(this.#poll)
+    this.#store.close()
+  }
+}

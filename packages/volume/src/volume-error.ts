@@ -1,0 +1,45 @@
+/**
+ * The ways in which I/O on a volume fails, as few as SCSI can tell apart, and how errors of the system map to them.
+ *
+ *   space     the quota is used up or the file system is full     → 7/27/07 SPACE ALLOCATION FAILED WRITE PROTECT
+ *   io-read   data could not be read                              → 3/11/00 UNRECOVERED READ ERROR
+ *   io-write  data could not be written or made durable           → 3/0C/00 WRITE ERROR
+ *   gone      the volume has been destroyed or closed
+ */
+export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone'
+
+export class VolumeError extends Error {
+  readonly code: VolumeErrorCode
+
+  constructor(code: VolumeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'VolumeError'
+    this.code = code
+  }
+}
+
+const OUT_OF_SPACE = new Set<unknown>(['ENOSPC', 'EDQUOT'])
+
+/** Whether a failed system call, or a code in a reply, says that the file system has no room. */
+export function isOutOfSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && OUT_OF_SPACE.has(error.code)
+}
+
+/** The VolumeError for what a read has thrown. */
+export function readFailure(path: string, error: unknown): VolumeError {
+  return asVolumeError(error) ?? new VolumeError('io-read', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+}
+
+/** The VolumeError for what a write has thrown. */
+export function writeFailure(path: string, error: unknown): VolumeError {
+  const code = isOutOfSpace(error) ? 'space' : 'io-write'
+  return asVolumeError(error) ?? new VolumeError(code, `cannot write ${path}: ${messageOf(error)}`, { cause: error })
+}
+
+function asVolumeError(error: unknown): VolumeError | undefined {
+  return error instanceof VolumeError ? error : undefined
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
