@@ -21,60 +21,69 @@ const unsigned = (value: number, limit: number): boolean => Number.isInteger(val
 /** An unsigned 8-bit number at byte `at`. */
 export function u8(at: number): Field<number> {
   return {
-    at, length: 1,
+    at,
+    length: 1,
     get: (buffer, offset) => buffer[offset + at]!,
-    set: (buffer, offset, value) => { buffer[offset + at] = value },
-    fits: (value) => unsigned(value, 0xff),
+    set: (buffer, offset, value) => {
+      buffer[offset + at] = value
+    },
+    fits: value => unsigned(value, 0xff),
   }
 }
 
 /** An unsigned 16-bit number, most significant byte first. */
 export function u16(at: number): Field<number> {
   return {
-    at, length: 2,
+    at,
+    length: 2,
     get: (buffer, offset) => (buffer[offset + at]! << 8) | buffer[offset + at + 1]!,
     set: (buffer, offset, value) => {
       buffer[offset + at] = value >>> 8
       buffer[offset + at + 1] = value
     },
-    fits: (value) => unsigned(value, 0xffff),
+    fits: value => unsigned(value, 0xffff),
   }
 }
 
 /** An unsigned 24-bit number, most significant byte first. */
 export function u24(at: number): Field<number> {
   return {
-    at, length: 3,
+    at,
+    length: 3,
     get: (buffer, offset) => (buffer[offset + at]! << 16) | (buffer[offset + at + 1]! << 8) | buffer[offset + at + 2]!,
     set: (buffer, offset, value) => {
       buffer[offset + at] = value >>> 16
       buffer[offset + at + 1] = value >>> 8
       buffer[offset + at + 2] = value
     },
-    fits: (value) => unsigned(value, 0xffffff),
+    fits: value => unsigned(value, 0xffffff),
   }
 }
 
 /** An unsigned 32-bit number, most significant byte first. */
 export function u32(at: number): Field<number> {
   return {
-    at, length: 4,
+    at,
+    length: 4,
     get: (buffer, offset) => readU32(buffer, offset + at),
-    set: (buffer, offset, value) => { writeU32(buffer, offset + at, value) },
-    fits: (value) => unsigned(value, 0xffffffff),
+    set: (buffer, offset, value) => {
+      writeU32(buffer, offset + at, value)
+    },
+    fits: value => unsigned(value, 0xffffffff),
   }
 }
 
 /** An unsigned 64-bit number as a bigint, most significant byte first. */
 export function u64(at: number): Field<bigint> {
   return {
-    at, length: 8,
+    at,
+    length: 8,
     get: (buffer, offset) => (BigInt(readU32(buffer, offset + at)) << 32n) | BigInt(readU32(buffer, offset + at + 4)),
     set: (buffer, offset, value) => {
       writeU32(buffer, offset + at, Number((value >> 32n) & 0xffffffffn))
       writeU32(buffer, offset + at + 4, Number(value & 0xffffffffn))
     },
-    fits: (value) => value >= 0n && value <= 0xffffffffffffffffn,
+    fits: value => value >= 0n && value <= 0xffffffffffffffffn,
   }
 }
 
@@ -84,10 +93,13 @@ export function u64(at: number): Field<bigint> {
  */
 export function bytes(at: number, length: number): Field<Buffer> {
   return {
-    at, length,
+    at,
+    length,
     get: (buffer, offset) => buffer.subarray(offset + at, offset + at + length),
-    set: (buffer, offset, value) => { value.copy(buffer, offset + at, 0, length) },
-    fits: (value) => value.length <= length,
+    set: (buffer, offset, value) => {
+      value.copy(buffer, offset + at, 0, length)
+    },
+    fits: value => value.length <= length,
   }
 }
 
@@ -96,7 +108,8 @@ export function bit(at: number, bitIndex: number): Field<boolean> {
   if (bitIndex < 0 || bitIndex > 7) throw new RangeError(`bit ${bitIndex} is not in a byte`)
   const mask = 1 << bitIndex
   return {
-    at, length: 1,
+    at,
+    length: 1,
     get: (buffer, offset) => (buffer[offset + at]! & mask) !== 0,
     set: (buffer, offset, value) => {
       const old = buffer[offset + at]!
@@ -108,16 +121,18 @@ export function bit(at: number, bitIndex: number): Field<boolean> {
 
 /** `width` bits inside one byte as a number; `lowBit` is the position of its least significant bit (0 to 7). */
 export function bits(at: number, lowBit: number, width: number): Field<number> {
-  if (lowBit < 0 || width < 1 || lowBit + width > 8) throw new RangeError(`${width} bits from ${lowBit} are not in a byte`)
+  if (lowBit < 0 || width < 1 || lowBit + width > 8)
+    throw new RangeError(`${width} bits from ${lowBit} are not in a byte`)
   const limit = (1 << width) - 1
   const mask = limit << lowBit
   return {
-    at, length: 1,
+    at,
+    length: 1,
     get: (buffer, offset) => (buffer[offset + at]! >>> lowBit) & limit,
     set: (buffer, offset, value) => {
       buffer[offset + at] = (buffer[offset + at]! & ~mask) | ((value << lowBit) & mask)
     },
-    fits: (value) => unsigned(value, limit),
+    fits: value => unsigned(value, limit),
   }
 }
 

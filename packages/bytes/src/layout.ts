@@ -53,7 +53,8 @@ export function layout<const F extends Fields>(size: number, fields: F): Layout<
   const get: Record<string, unknown> = {}
   const set: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) {
-    if (field.at < 0 || field.at + field.length > size) throw new RangeError(`field ${name} is outside of ${size} bytes`)
+    if (field.at < 0 || field.at + field.length > size)
+      throw new RangeError(`field ${name} is outside of ${size} bytes`)
     rows.push([name, field as unknown as LooseField])
     get[name] = field.get
     set[name] = field.set

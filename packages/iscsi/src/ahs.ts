@@ -1,7 +1,7 @@
 // Additional header segments [7143 §11.2.2]: what follows the 48 bytes of a SCSI Command whose CDB is longer than 16
 // bytes, or which moves data both ways. The framer only locates them; here they are read, when a session wants to.
 
-import { layout, u16, u8 } from '@scsipub/bytes'
+import { layout, u8, u16 } from '@scsipub/bytes'
 
 /** Types of additional header segments [7143 §11.2.2.1]. */
 export const AhsType = { extendedCdb: 1, bidirectionalReadLength: 2 } as const
@@ -10,7 +10,10 @@ export const AhsType = { extendedCdb: 1, bidirectionalReadLength: 2 } as const
 const ahsHeader = layout(3, { ahsLength: u16(0), ahsType: u8(2) })
 
 /** One segment: its type code and its specific part (for both known types a reserved byte comes first in `body`). */
-export interface Ahs { readonly type: number, readonly body: Buffer }
+export interface Ahs {
+  readonly type: number
+  readonly body: Buffer
+}
 
 /**
  * Reads all segments out of `area`, which is the whole AHS area of one PDU (TotalAHSLength × 4 bytes).

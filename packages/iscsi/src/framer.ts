@@ -17,10 +17,16 @@ export interface FramerLimits {
   readonly maxAhsLength: number
 }
 
-export interface Digests { readonly header: boolean, readonly data: boolean }
+export interface Digests {
+  readonly header: boolean
+  readonly data: boolean
+}
 
 /** The stream cannot be followed any further: the connection has to be dropped. */
-export interface FramerFault { readonly kind: 'drop', readonly why: string }
+export interface FramerFault {
+  readonly kind: 'drop'
+  readonly why: string
+}
 
 /**
  * Takes one whole PDU: its basic header at `headerOffset`, additional headers (TotalAHSLength × 4 bytes) behind it, and
@@ -28,7 +34,11 @@ export interface FramerFault { readonly kind: 'drop', readonly why: string }
  * Returns false to pause: no further PDU is handed out before `resume`. Must not call back into push or resume.
  */
 export type FramerSink = (
-  buffer: Buffer, headerOffset: number, dataOffset: number, dataLength: number, dataDigestOk: boolean,
+  buffer: Buffer,
+  headerOffset: number,
+  dataOffset: number,
+  dataLength: number,
+  dataDigestOk: boolean,
 ) => boolean
 
 const DIGEST_SIZE = 4
@@ -175,10 +185,12 @@ export class Framer {
     if (this.#digests.header) {
       if (available < headers + DIGEST_SIZE) return headers + DIGEST_SIZE
       // Nothing in this header can be believed, not even where the next one begins [7143 §7.7].
-      if (!digestMatches(buffer.subarray(at, at + headers), buffer, at + headers)) return this.#drop('header digest mismatch')
+      if (!digestMatches(buffer.subarray(at, at + headers), buffer, at + headers))
+        return this.#drop('header digest mismatch')
     }
     const dataLength = header.get.dataSegmentLength(buffer, at)
-    if (dataLength > this.#limits.maxDataSegmentLength) return this.#drop(`a data segment of ${dataLength} bytes [7143 §13.12]`)
+    if (dataLength > this.#limits.maxDataSegmentLength)
+      return this.#drop(`a data segment of ${dataLength} bytes [7143 §13.12]`)
     this.#dataAt = headers + (this.#digests.header ? DIGEST_SIZE : 0)
     this.#dataLength = dataLength
     // An empty data segment has no digest [7143 §11.2.3].

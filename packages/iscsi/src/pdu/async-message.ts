@@ -25,8 +25,8 @@
 // 44 |                            reserved                           |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u16, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u8, u16, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -36,8 +36,14 @@ export const asyncMessage = definePdu(Opcode.asyncMessage, {
     ...basicHeader,
     final: bit(1, 7),
     lun: bytes(8, 8),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    asyncEvent: u8(36), asyncVCode: u8(37), parameter1: u16(38), parameter2: u16(40), parameter3: u16(42),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    asyncEvent: u8(36),
+    asyncVCode: u8(37),
+    parameter1: u16(38),
+    parameter2: u16(40),
+    parameter3: u16(42),
   },
   fixed: { final: true, initiatorTaskTag: RESERVED_TAG },
   invalid(pdu) {

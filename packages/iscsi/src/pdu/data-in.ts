@@ -26,8 +26,8 @@
 // 44 |                         Residual Count                        |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u8, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -35,12 +35,20 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const dataIn = definePdu(Opcode.dataIn, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), acknowledge: bit(1, 6), overflow: bit(1, 2), underflow: bit(1, 1), statusPresent: bit(1, 0),
+    final: bit(1, 7),
+    acknowledge: bit(1, 6),
+    overflow: bit(1, 2),
+    underflow: bit(1, 1),
+    statusPresent: bit(1, 0),
     status: u8(3),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    dataSn: u32(36), bufferOffset: u32(40), residualCount: u32(44),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    dataSn: u32(36),
+    bufferOffset: u32(40),
+    residualCount: u32(44),
   },
   invalid(pdu) {
     if (pdu.statusPresent && !pdu.final) return 'S without F [7143 §11.7.3]'

@@ -26,8 +26,8 @@
 // 44 |                            reserved                           |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -39,7 +39,8 @@ export const dataOut = definePdu(Opcode.dataOut, {
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
     expStatSn: u32(28),
-    dataSn: u32(36), bufferOffset: u32(40),
+    dataSn: u32(36),
+    bufferOffset: u32(40),
   },
   invalid(pdu) {
     if (pdu.initiatorTaskTag === RESERVED_TAG) return 'data needs the task tag of its command [7143 §11.7]'

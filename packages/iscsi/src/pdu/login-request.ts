@@ -22,8 +22,8 @@
 // 32 |                      reserved (16 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, bytes, u16, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, bytes, u8, u16, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -31,10 +31,17 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const loginRequest = definePdu(Opcode.loginRequest, {
   fields: {
     ...basicHeader,
-    transit: bit(1, 7), continue: bit(1, 6), csg: bits(1, 2, 2), nsg: bits(1, 0, 2),
-    versionMax: u8(2), versionMin: u8(3),
-    isid: bytes(8, 6), tsih: u16(14), cid: u16(20),
-    cmdSn: u32(24), expStatSn: u32(28),
+    transit: bit(1, 7),
+    continue: bit(1, 6),
+    csg: bits(1, 2, 2),
+    nsg: bits(1, 0, 2),
+    versionMax: u8(2),
+    versionMin: u8(3),
+    isid: bytes(8, 6),
+    tsih: u16(14),
+    cid: u16(20),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
   },
   fixed: { immediate: true },
   invalid(pdu) {
@@ -42,7 +49,8 @@ export const loginRequest = definePdu(Opcode.loginRequest, {
     if (pdu.transit && pdu.continue) return 'T and C are both 1 [7143 §11.12.2]'
     if (pdu.csg === 2 || pdu.csg === 3) return 'there is no current stage 2 or 3 [7143 §11.12.3]'
     // NSG means something only together with T; initiators leave anything in it otherwise.
-    if (pdu.transit && (pdu.nsg === 2 || pdu.nsg <= pdu.csg)) return 'the next stage does not follow the current one [7143 §11.12.3]'
+    if (pdu.transit && (pdu.nsg === 2 || pdu.nsg <= pdu.csg))
+      return 'the next stage does not follow the current one [7143 §11.12.3]'
     return undefined
   },
 })

@@ -25,8 +25,8 @@
 // 40 |                       reserved (8 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, bytes, u16, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, bytes, u8, u16, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -34,11 +34,19 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const loginResponse = definePdu(Opcode.loginResponse, {
   fields: {
     ...basicHeader,
-    transit: bit(1, 7), continue: bit(1, 6), csg: bits(1, 2, 2), nsg: bits(1, 0, 2),
-    versionMax: u8(2), versionActive: u8(3),
-    isid: bytes(8, 6), tsih: u16(14),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    statusClass: u8(36), statusDetail: u8(37),
+    transit: bit(1, 7),
+    continue: bit(1, 6),
+    csg: bits(1, 2, 2),
+    nsg: bits(1, 0, 2),
+    versionMax: u8(2),
+    versionActive: u8(3),
+    isid: bytes(8, 6),
+    tsih: u16(14),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    statusClass: u8(36),
+    statusDetail: u8(37),
   },
   invalid(pdu) {
     if (pdu.transit && pdu.continue) return 'T and C are both 1 [7143 §11.13.7]'

@@ -19,8 +19,8 @@
 // 32 |                      reserved (16 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, u16, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, u16, u32 } from '@scsipub/bytes'
 import { LogoutReason } from '../codes.js'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
@@ -29,9 +29,11 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const logoutRequest = definePdu(Opcode.logoutRequest, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), reasonCode: bits(1, 0, 7),
+    final: bit(1, 7),
+    reasonCode: bits(1, 0, 7),
     cid: u16(20),
-    cmdSn: u32(24), expStatSn: u32(28),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
   },
   fixed: { final: true },
   invalid(pdu) {

@@ -25,8 +25,8 @@
 // 44 |                            reserved                           |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, u16, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, u8, u16, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -34,13 +34,18 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const logoutResponse = definePdu(Opcode.logoutResponse, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), response: u8(2),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    time2Wait: u16(40), time2Retain: u16(42),
+    final: bit(1, 7),
+    response: u8(2),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    time2Wait: u16(40),
+    time2Retain: u16(42),
   },
   fixed: { final: true },
   invalid(pdu) {
-    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0) return 'a logout response carries no data [7143 §11.15]'
+    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0)
+      return 'a logout response carries no data [7143 §11.15]'
     return undefined
   },
 })

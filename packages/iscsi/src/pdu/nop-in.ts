@@ -22,8 +22,8 @@
 // 36 |                      reserved (12 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -34,13 +34,16 @@ export const nopIn = definePdu(Opcode.nopIn, {
     final: bit(1, 7),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
   },
   fixed: { final: true },
   invalid(pdu) {
     const ping = pdu.initiatorTaskTag === RESERVED_TAG
     if (ping && pdu.dataSegmentLength !== 0) return 'a ping of the target has no data [7143 §11.19]'
-    if (!ping && pdu.targetTransferTag !== RESERVED_TAG) return 'an answer to a ping has no transfer tag [7143 §11.19.1]'
+    if (!ping && pdu.targetTransferTag !== RESERVED_TAG)
+      return 'an answer to a ping has no transfer tag [7143 §11.19.1]'
     return undefined
   },
 })

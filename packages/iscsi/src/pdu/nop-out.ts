@@ -20,8 +20,8 @@
 // 32 |                      reserved (16 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -32,12 +32,14 @@ export const nopOut = definePdu(Opcode.nopOut, {
     final: bit(1, 7),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    cmdSn: u32(24), expStatSn: u32(28),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
   },
   fixed: { final: true },
   invalid(pdu) {
     // Nobody could be answered, so it must not take a place in the command sequence either.
-    if (pdu.initiatorTaskTag === RESERVED_TAG && !pdu.immediate) return 'a NOP-Out without task tag must be immediate [7143 §11.18.1]'
+    if (pdu.initiatorTaskTag === RESERVED_TAG && !pdu.immediate)
+      return 'a NOP-Out without task tag must be immediate [7143 §11.18.1]'
     return undefined
   },
 })

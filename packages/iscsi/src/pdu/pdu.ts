@@ -3,8 +3,8 @@
 // A PDU is a layout that knows its opcode and the bits that never change, so that `encode` cannot forget them, and the
 // reasons for which a received one is refused. What depends on the state of a session is not looked at here.
 
-import { bit, bits, layout, u24, u32, u8 } from '@scsipub/bytes'
 import type { DecodedFields, Fields, Layout } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u24, u32 } from '@scsipub/bytes'
 import type { Opcode } from '../opcodes.js'
 
 /** Length of the basic header segment in bytes [7143 §11.2.1]. */

@@ -26,8 +26,8 @@
 // 44 |                  Desired Data Transfer Length                 |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -38,8 +38,12 @@ export const r2t = definePdu(Opcode.r2t, {
     final: bit(1, 7),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    r2tSn: u32(36), bufferOffset: u32(40), desiredDataTransferLength: u32(44),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    r2tSn: u32(36),
+    bufferOffset: u32(40),
+    desiredDataTransferLength: u32(44),
   },
   fixed: { final: true },
   invalid(pdu) {

@@ -23,8 +23,8 @@
 // 40 |                       reserved (8 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, u8, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -32,8 +32,11 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const reject = definePdu(Opcode.reject, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), reason: u8(2),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
+    final: bit(1, 7),
+    reason: u8(2),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
     dataSn: u32(36),
   },
   fixed: { final: true, initiatorTaskTag: RESERVED_TAG },

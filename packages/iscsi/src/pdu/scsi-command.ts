@@ -20,8 +20,8 @@
 // 32 |                         CDB (16 bytes)                        |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import { TaskAttribute } from '../codes.js'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
@@ -30,19 +30,25 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const scsiCommand = definePdu(Opcode.scsiCommand, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), read: bit(1, 6), write: bit(1, 5), attr: bits(1, 0, 3),
+    final: bit(1, 7),
+    read: bit(1, 6),
+    write: bit(1, 5),
+    attr: bits(1, 0, 3),
     lun: bytes(8, 8),
     expectedDataTransferLength: u32(20),
-    cmdSn: u32(24), expStatSn: u32(28),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
     cdb: bytes(32, 16),
   },
   invalid(pdu) {
     if (pdu.initiatorTaskTag === RESERVED_TAG) return 'a command needs a task tag [7143 §11.2.1.8]'
     if (!pdu.final && !pdu.write) return 'F and W are both 0 [7143 §11.3.1]'
-    if (!pdu.read && !pdu.write && pdu.expectedDataTransferLength !== 0) return 'a transfer length without R or W [7143 §11.3.1]'
+    if (!pdu.read && !pdu.write && pdu.expectedDataTransferLength !== 0)
+      return 'a transfer length without R or W [7143 §11.3.1]'
     if (pdu.attr > TaskAttribute.aca) return 'a reserved task attribute [7143 §11.3.1]'
     if (!pdu.write && pdu.dataSegmentLength !== 0) return 'immediate data without W [7143 §11.3.6]'
-    if (pdu.dataSegmentLength > pdu.expectedDataTransferLength) return 'more immediate data than the transfer length [7143 §11.3.4]'
+    if (pdu.dataSegmentLength > pdu.expectedDataTransferLength)
+      return 'more immediate data than the transfer length [7143 §11.3.4]'
     return undefined
   },
 })

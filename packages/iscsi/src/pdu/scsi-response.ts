@@ -25,8 +25,8 @@
 // 44 |                   Residual Count or reserved                  |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, u8, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -34,17 +34,28 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const scsiResponse = definePdu(Opcode.scsiResponse, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), bidirectionalOverflow: bit(1, 4), bidirectionalUnderflow: bit(1, 3), overflow: bit(1, 2), underflow: bit(1, 1),
-    response: u8(2), status: u8(3),
+    final: bit(1, 7),
+    bidirectionalOverflow: bit(1, 4),
+    bidirectionalUnderflow: bit(1, 3),
+    overflow: bit(1, 2),
+    underflow: bit(1, 1),
+    response: u8(2),
+    status: u8(3),
     snackTag: u32(20),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
-    expDataSn: u32(36), bidirectionalReadResidualCount: u32(40), residualCount: u32(44),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
+    expDataSn: u32(36),
+    bidirectionalReadResidualCount: u32(40),
+    residualCount: u32(44),
   },
   fixed: { final: true },
   invalid(pdu) {
     if (pdu.overflow && pdu.underflow) return 'overflow and underflow at once [7143 §11.4.1]'
-    if (pdu.bidirectionalOverflow && pdu.bidirectionalUnderflow) return 'overflow and underflow of the read at once [7143 §11.4.1]'
-    if (pdu.response !== 0 && (pdu.overflow || pdu.underflow)) return 'residuals without a completed command [7143 §11.4.1]'
+    if (pdu.bidirectionalOverflow && pdu.bidirectionalUnderflow)
+      return 'overflow and underflow of the read at once [7143 §11.4.1]'
+    if (pdu.response !== 0 && (pdu.overflow || pdu.underflow))
+      return 'residuals without a completed command [7143 §11.4.1]'
     return undefined
   },
 })

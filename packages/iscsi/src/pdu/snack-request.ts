@@ -24,8 +24,8 @@
 // 44 |                           RunLength                           |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import { SnackType } from '../codes.js'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
@@ -34,11 +34,13 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const snackRequest = definePdu(Opcode.snackRequest, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), type: bits(1, 0, 4),
+    final: bit(1, 7),
+    type: bits(1, 0, 4),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
     expStatSn: u32(28),
-    begRun: u32(40), runLength: u32(44),
+    begRun: u32(40),
+    runLength: u32(44),
   },
   fixed: { final: true },
   invalid(pdu) {

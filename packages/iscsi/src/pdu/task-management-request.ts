@@ -23,8 +23,8 @@
 // 40 |                       reserved (8 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bits, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -32,16 +32,20 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const taskManagementRequest = definePdu(Opcode.taskManagementRequest, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), function: bits(1, 0, 7),
+    final: bit(1, 7),
+    function: bits(1, 0, 7),
     lun: bytes(8, 8),
     referencedTaskTag: u32(20),
-    cmdSn: u32(24), expStatSn: u32(28),
-    refCmdSn: u32(32), expDataSn: u32(36),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
+    refCmdSn: u32(32),
+    expDataSn: u32(36),
   },
   fixed: { final: true },
   invalid(pdu) {
     if (pdu.initiatorTaskTag === RESERVED_TAG) return 'a task management function needs a task tag [7143 §11.2.1.8]'
-    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0) return 'a task management function carries no data [7143 §11.5.2]'
+    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0)
+      return 'a task management function carries no data [7143 §11.5.2]'
     return undefined
   },
 })

@@ -21,8 +21,8 @@
 // 36 |                      reserved (12 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, u32, u8 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, u8, u32 } from '@scsipub/bytes'
 import { Opcode } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -30,12 +30,16 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const taskManagementResponse = definePdu(Opcode.taskManagementResponse, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), response: u8(2),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
+    final: bit(1, 7),
+    response: u8(2),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
   },
   fixed: { final: true },
   invalid(pdu) {
-    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0) return 'a task management response carries no data [7143 §11.6]'
+    if (pdu.totalAhsLength !== 0 || pdu.dataSegmentLength !== 0)
+      return 'a task management response carries no data [7143 §11.6]'
     return undefined
   },
 })

@@ -19,8 +19,8 @@
 // 32 |                      reserved (16 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -28,10 +28,12 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const textRequest = definePdu(Opcode.textRequest, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), continue: bit(1, 6),
+    final: bit(1, 7),
+    continue: bit(1, 6),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    cmdSn: u32(24), expStatSn: u32(28),
+    cmdSn: u32(24),
+    expStatSn: u32(28),
   },
   invalid(pdu) {
     if (pdu.initiatorTaskTag === RESERVED_TAG) return 'a text request needs a task tag [7143 §11.10.3]'

@@ -21,8 +21,8 @@
 // 36 |                      reserved (12 bytes)                      |
 //    +---------------+---------------+---------------+---------------+
 
-import { bit, bytes, u32 } from '@scsipub/bytes'
 import type { Decoded } from '@scsipub/bytes'
+import { bit, bytes, u32 } from '@scsipub/bytes'
 import { Opcode, RESERVED_TAG } from '../opcodes.js'
 import { basicHeader, pdu as definePdu } from './pdu.js'
 
@@ -30,14 +30,18 @@ import { basicHeader, pdu as definePdu } from './pdu.js'
 export const textResponse = definePdu(Opcode.textResponse, {
   fields: {
     ...basicHeader,
-    final: bit(1, 7), continue: bit(1, 6),
+    final: bit(1, 7),
+    continue: bit(1, 6),
     lun: bytes(8, 8),
     targetTransferTag: u32(20),
-    statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32),
+    statSn: u32(24),
+    expCmdSn: u32(28),
+    maxCmdSn: u32(32),
   },
   invalid(pdu) {
     if (pdu.final && pdu.continue) return 'F and C are both 1 [7143 §11.11.2]'
-    if (pdu.final !== (pdu.targetTransferTag === RESERVED_TAG)) return 'a transfer tag goes with F=0, and only with it [7143 §11.11.4]'
+    if (pdu.final !== (pdu.targetTransferTag === RESERVED_TAG))
+      return 'a transfer tag goes with F=0, and only with it [7143 §11.11.4]'
     return undefined
   },
 })
