@@ -25,7 +25,10 @@ export interface BorrowedVolume {
    * promise: it has to wait, and the buffer is not the caller's until it settles. Throws or rejects with VolumeError.
    */
   read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void>
-  /** Writes, in the same terms. What it has done survives the death of the process; `flush` makes it survive the machine's. */
+  /**
+   * Writes, in the same terms, but `source` is the caller's again at once. What it has done survives the death of the process;
+   * `flush` makes it survive the machine's.
+   */
   write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void>
   /** Makes every write that was answered before durable. Nothing to do on an ephemeral volume. Rejects with VolumeError. */
   flush(): undefined | Promise<void>

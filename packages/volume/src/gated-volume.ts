@@ -76,7 +76,8 @@ export class GatedVolume {
       const outcome = this.#writeNow(position, buffer, offset, length)
       if (outcome !== WAIT) return outcome
     }
-    return this.#wait({ kind: 'write', position, buffer, offset, length })
+    // The caller's buffer is its own again when we return: it may be the one that the next packet is received in.
+    return this.#wait({ kind: 'write', position, buffer: Buffer.from(buffer.subarray(offset, offset + length)), offset: 0, length })
   }
 
   /** Closes the files, as soon as nothing is under way or waiting. */
