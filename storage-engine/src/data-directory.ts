@@ -1,0 +1,104 @@
+/**
+ * The directory in which the storage engine keeps everything. One engine at a time, held by a lock that ends with the
+ * process, however it ends.
+ *
+ *   lock
+ *   ephemeral/ID/        overlay, bitmap                                 wiped at each start
+ *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable
+ *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { flockExclusive } from '@scsipub/posix'
+
+const MAKING = '.making-'
+
+const ADVICE: Record<string, string> = {
+  EACCES: 'the user of the server may not write there; change its owner or name another directory as dataDir',
+  EPERM: 'the user of the server may not write there; change its owner or name another directory as dataDir',
+  ENOSPC: 'its file system is full; make room and start again',
+  EDQUOT: 'the disk quota of the user of the server is used up; raise it and start again',
+  EROFS: 'its file system is mounted read-only; mount it writable or name another directory as dataDir',
+  ENOTDIR: 'a part of the path is not a directory; name another directory as dataDir',
+  EEXIST: 'something that is not a directory has its name; name another directory as dataDir',
+}
+
+/** The data directory cannot be used. The message is one line that says why and what to do. */
+export class DataDirectoryError extends Error {
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super(`cannot use the data directory ${path}: ${why}`, options)
+    this.name = 'DataDirectoryError'
+  }
+}
+
+export class DataDirectory {
+  readonly path: string
+  readonly #lock: number
+
+  /** Creates what is missing, takes the lock and wipes what must not survive a start. Throws `DataDirectoryError`. */
+  constructor(path: string) {
+    this.path = path
+    let lock: number | undefined
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+      lock = openSync(join(path, 'lock'), 'a', 0o600)
+      if (!flockExclusive(lock)) throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
+      this.#prepare()
+    } catch (error) {
+      if (lock !== undefined) closeSync(lock)
+      throw explained(path, error)
+    }
+    this.#lock = lock
+  }
+
+  #prepare(): void {
+    rmSync(join(this.path, 'ephemeral'), { recursive: true, force: true })
+    mkdirSync(join(this.path, 'ephemeral'), { mode: 0o700 })
+    mkdirSync(join(this.path, 'volumes'), { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(join(this.path, 'volumes'))) {
+      if (name.startsWith(MAKING)) rmSync(join(this.path, 'volumes', name), { recursive: true })
+    }
+    syncDirectory(this.path)
+  }
+
+  ephemeral(volumeId: string): string {
+    return join(this.path, 'ephemeral', volumeId)
+  }
+
+  volume(volumeId: string): string {
+    return join(this.path, 'volumes', volumeId)
+  }
+
+  /** Where a persistent volume is made before it gets its name. */
+  making(volumeId: string): string {
+    return join(this.path, 'volumes', `${MAKING}${volumeId}`)
+  }
+
+  /** Lets the next server have it. */
+  close(): void {
+    closeSync(this.#lock)
+  }
+}
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The kernel's random name for the time since it was started. */
+export function currentBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+function explained(path: string, error: unknown): Error {
+  if (error instanceof DataDirectoryError) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const message = error instanceof Error ? error.message : String(error)
+  const advice = ADVICE[code]
+  return new DataDirectoryError(path, advice ? `${advice} (${message})` : message, { cause: error })
+}

@@ -1,0 +1,133 @@
+/**
+ * The two stages of a persistent volume's bitmap.
+ *
+ * The live bitmap is the one that workers map; it carries the boot id of the kernel in whose page cache it was last
+ * right, and is trusted as long as that kernel runs: also after the server was killed. The durable bitmap has only bits
+ * whose sectors were synced before; after another start of the machine it replaces the live one. Bits are only ever
+ * added, so a durable page that was half written when the power went is right too: each of its bits is old or new, and
+ * the data of both is on the disk.
+ */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { BITMAP_PAGE_BYTES, type ControlBlock } from '@scsipub/contract'
+import { BITMAP_HEADER_BYTES, BitmapDamaged, bitmapFileBytes, countPresent, type MappedBitmap, readBitmapHeader, writeBitmapHeader } from '@scsipub/volume'
+import type { PersistentFiles } from './volume-files.js'
+
+const COPY_BYTES = 1024 * 1024
+
+/** Which bitmap was taken at the opening. */
+export type Trusted = 'live' | 'durable'
+
+/**
+ * Makes the live bitmap the right one, before anybody maps it. Throws `BitmapDamaged` when a header cannot be believed:
+ * guessing would lose or invent sectors.
+ */
+export async function settle(files: PersistentFiles, sizeSectors: number, bootId: string): Promise<Trusted> {
+  const live = await open(files.bitmapPath, 'r+')
+  try {
+    const durable = await open(files.durablePath, 'r')
+    try {
+      const header = readBitmapHeader(live.fd, files.bitmapPath)
+      requireSize(files.bitmapPath, header.sizeSectors, sizeSectors)
+      requireSize(files.durablePath, readBitmapHeader(durable.fd, files.durablePath).sizeSectors, sizeSectors)
+      if (header.bootId === bootId) return 'live'
+      await copyBits(durable, live, bitmapFileBytes(sizeSectors))
+      // Last: until here, whoever starts again finds the old boot id and copies again.
+      writeBitmapHeader(live.fd, { sizeSectors, bootId })
+      return 'durable'
+    } finally {
+      await durable.close()
+    }
+  } finally {
+    await live.close()
+  }
+}
+
+function requireSize(path: string, found: number, wanted: number): void {
+  if (found !== wanted) throw new BitmapDamaged(path, `it describes ${found} sectors and the volume has ${wanted}`)
+}
+
+async function copyBits(from: FileHandle, to: FileHandle, endBytes: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(COPY_BYTES)
+  for (let position = BITMAP_HEADER_BYTES; position < endBytes; ) {
+    const { bytesRead } = await from.read(buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
+    if (bytesRead === 0) throw new Error('a bitmap became shorter while it was read')
+    await writeAll(to, buffer, bytesRead, position)
+    position += bytesRead
+  }
+}
+
+async function writeAll(file: FileHandle, buffer: Buffer, length: number, position: number): Promise<void> {
+  for (let done = 0; done < length; ) {
+    const { bytesWritten } = await file.write(buffer, done, length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+/** A page of bits that the durable bitmap does not have yet. */
+export interface ChangedPage {
+  page: number
+  bytes: Buffer
+}
+
+/** The durable bitmap of an open volume. */
+export class DurableBitmap {
+  readonly #fd: number
+  readonly #durable: Buffer = Buffer.allocUnsafe(BITMAP_PAGE_BYTES)
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'r+')
+  }
+
+  get fd(): number {
+    return this.#fd
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  /** Copies of those of the given live pages that differ. A mark may have been set without a new bit. */
+  changed(bitmap: MappedBitmap, pages: readonly number[]): ChangedPage[] {
+    const changed: ChangedPage[] = []
+    for (const page of pages) {
+      const live = pageOf(bitmap, page)
+      this.#read(page)
+      if (!live.equals(this.#durable)) changed.push({ page, bytes: Buffer.from(live) })
+    }
+    return changed
+  }
+
+  /** Writes copies made by `changed`. They are durable after a sync of `fd`. */
+  write({ page, bytes }: ChangedPage): void {
+    const position = BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done)
+  }
+
+  /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has. */
+  async compare(bitmap: MappedBitmap, control: ControlBlock): Promise<void> {
+    const pages = (bitmap.words.length * 4) / BITMAP_PAGE_BYTES
+    let present = 0
+    for (let page = 0; page < pages; page++) {
+      const live = pageOf(bitmap, page)
+      this.#read(page)
+      if (!live.equals(this.#durable)) control.markDirty(page)
+      present += countPresent(new Int32Array(live.buffer, live.byteOffset, BITMAP_PAGE_BYTES / 4))
+      // A large volume has thousands of pages, and other volumes have requests.
+      if (page % 256 === 255) await new Promise((resolve) => setImmediate(resolve))
+    }
+    control.allocatedSectors = present
+  }
+
+  #read(page: number): void {
+    const position = BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES
+    if (readSync(this.#fd, this.#durable, 0, BITMAP_PAGE_BYTES, position) !== BITMAP_PAGE_BYTES) {
+      throw new Error('the durable bitmap became shorter')
+    }
+  }
+}
+
+/** The live page itself, not a copy. */
+function pageOf({ words }: MappedBitmap, page: number): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset + page * BITMAP_PAGE_BYTES, BITMAP_PAGE_BYTES)
+}

@@ -1,0 +1,116 @@
+/**
+ * The engine's conversations: with the supervisor, and with each session worker over a port of its own.
+ */
+import { MessagePort } from 'node:worker_threads'
+import {
+  answer,
+  type BorrowerRequest,
+  borrowerRequestSchema,
+  compileSchema,
+  type EngineNotice,
+  type EngineRequest,
+  engineRequestSchema,
+  MAX_WORKER_SLOTS,
+  RpcError,
+} from '@scsipub/contract'
+import type { Logger } from 'pino'
+import type { StorageEngine } from './storage-engine.js'
+
+const isEngineRequest = compileSchema<EngineRequest>(engineRequestSchema)
+const isBorrowerRequest = compileSchema<BorrowerRequest>(borrowerRequestSchema)
+
+/** Session workers by slot, for notices. */
+export class WorkerPorts {
+  readonly #ports = new Map<number, MessagePort>()
+
+  notify(notice: EngineNotice): void {
+    for (const port of this.#ports.values()) port.postMessage(notice)
+  }
+
+  add(slot: number, port: MessagePort): void {
+    this.remove(slot)
+    this.#ports.set(slot, port)
+  }
+
+  remove(slot: number): void {
+    this.#ports.get(slot)?.close()
+    this.#ports.delete(slot)
+  }
+
+  removeAll(): void {
+    for (const slot of [...this.#ports.keys()]) this.remove(slot)
+  }
+}
+
+interface Conversation {
+  engine: StorageEngine
+  workers: WorkerPorts
+  log: Logger
+}
+
+/** Answers what the supervisor asks. `closed` is called after the answer to `engine.close`. */
+export function serveSupervisor(port: MessagePort, conversation: Conversation, closed: () => void): void {
+  const take = answer<EngineRequest>(port, isEngineRequest, (request) => supervise(request, conversation, closed))
+  port.on('message', guarded(port, take, conversation.log))
+}
+
+async function supervise(request: EngineRequest, conversation: Conversation, closed: () => void): Promise<unknown> {
+  const { engine, workers, log } = conversation
+  switch (request.kind) {
+    case 'volume.open': {
+      const descriptor = await engine.open(request.spec)
+      log.debug({ volume: request.spec.volumeId }, 'volume open')
+      return descriptor
+    }
+    case 'volume.destroy':
+      await engine.destroy(request.volumeId)
+      log.debug({ volume: request.volumeId }, 'volume closed')
+      return {}
+    case 'worker.attach': {
+      const { slot, port } = request
+      if (slot >= MAX_WORKER_SLOTS) throw new RpcError('bad-request', `worker slot ${slot} is not below ${MAX_WORKER_SLOTS}`)
+      if (!(port instanceof MessagePort)) throw new RpcError('bad-request', 'worker.attach needs a MessagePort, transferred with it')
+      workers.add(slot, port)
+      const take = answer<BorrowerRequest>(port, isBorrowerRequest, (asked) => lend(asked, conversation))
+      port.on('message', guarded(port, take, log))
+      return {}
+    }
+    case 'worker.detach':
+      workers.remove(request.slot)
+      await engine.detach(request.slot)
+      return {}
+    case 'engine.close':
+      try {
+        await engine.close()
+        return {}
+      } finally {
+        workers.removeAll()
+        // The answer goes out first.
+        setImmediate(closed)
+      }
+  }
+}
+
+async function lend(request: BorrowerRequest, { engine, log }: Conversation): Promise<unknown> {
+  try {
+    if (request.kind === 'volume.materialise') return await engine.materialise(request.volumeId)
+    await engine.flush(request.volumeId)
+    return {}
+  } catch (error) {
+    log.error({ volume: request.volumeId, err: error }, `${request.kind} failed`)
+    throw error
+  }
+}
+
+/** A message that does not fit the contract is answered, if it has an id, and does not end the engine. */
+function guarded(port: MessagePort, take: (message: unknown) => void, log: Logger): (message: unknown) => void {
+  return (message) => {
+    try {
+      take(message)
+    } catch (error) {
+      log.error({ err: error }, 'a message that does not fit the contract')
+      const id = typeof message === 'object' && message !== null && 'id' in message ? message.id : undefined
+      if (typeof id === 'number') port.postMessage({ id, ok: false, code: 'bad-request', why: (error as Error).message })
+    }
+  }
+}

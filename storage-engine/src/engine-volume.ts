@@ -1,0 +1,73 @@
+/**
+ * A volume that is open: its descriptor and what the engine alone may do with it. Two kinds share the interface; an
+ * ephemeral volume has no files until somebody writes and is never synced.
+ */
+import { rm } from 'node:fs/promises'
+import { ControlBlock, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import { SECTOR_BYTES } from '@scsipub/volume'
+import { Exclusion } from './exclusion.js'
+import type { Identity } from './identity.js'
+import { makeEphemeral } from './volume-files.js'
+
+export interface EngineVolume {
+  readonly descriptor: VolumeDescriptor
+  readonly control: ControlBlock
+  readonly exclusion: Exclusion
+  /** Makes the files if there are none. Throws `RpcError` 'space' or 'io'. */
+  materialise(): VolumeFiles
+  /** Makes what was written durable. Rejects with `RpcError` 'io' or 'gone'. */
+  flush(): Promise<void>
+  /** Ends it, with the gate closed and nothing in flight: deletes what is ephemeral, flushes and closes what is persistent. */
+  end(): Promise<void>
+}
+
+export interface VolumeOptions {
+  spec: VolumeSpec
+  identity: Identity
+  /** Called when the gate has been opened. */
+  opened: () => void
+}
+
+/** The parts that both kinds have. */
+export function common({ spec, identity, opened }: VolumeOptions): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion'> {
+  const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
+  return {
+    descriptor: { spec, identity, control: control.shared },
+    control,
+    exclusion: new Exclusion({ control, name: spec.volumeId, opened }),
+  }
+}
+
+export class EphemeralVolume implements EngineVolume {
+  readonly descriptor: VolumeDescriptor
+  readonly control: ControlBlock
+  readonly exclusion: Exclusion
+  readonly #directory: string
+  readonly #bootId: string
+
+  constructor(o: VolumeOptions & { directory: string; bootId: string }) {
+    const { descriptor, control, exclusion } = common(o)
+    this.descriptor = descriptor
+    this.control = control
+    this.exclusion = exclusion
+    this.#directory = o.directory
+    this.#bootId = o.bootId
+  }
+
+  materialise(): VolumeFiles {
+    const { volumeId, sizeBytes } = this.descriptor.spec
+    if (this.control.stage === VOLUME_STAGE.gone) throw new RpcError('gone', `volume ${volumeId} has been destroyed`)
+    if (!this.descriptor.files) {
+      this.descriptor.files = makeEphemeral(this.#directory, volumeId, sizeBytes, this.#bootId)
+      this.control.stage = VOLUME_STAGE.materialised
+    }
+    return this.descriptor.files
+  }
+
+  async flush(): Promise<void> {}
+
+  async end(): Promise<void> {
+    this.control.stage = VOLUME_STAGE.gone
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+}

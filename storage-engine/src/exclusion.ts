@@ -1,0 +1,57 @@
+/**
+ * Exclusive use of one volume: gate closed, nothing in flight, action, gate open. One action at a time, in the order of
+ * asking; other volumes are not held up, for the waiting is done by timers.
+ */
+import { type ControlBlock, RpcError } from '@scsipub/contract'
+
+/** Turns of the event loop before the waiting becomes slower: I/O that is in memory is over by then. */
+const EAGER_TURNS = 50
+const POLL_MS = 1
+
+export class Exclusion {
+  readonly #control: ControlBlock
+  readonly #opened: () => void
+  readonly #name: string
+  #tail: Promise<unknown> = Promise.resolve()
+
+  /** `opened` is called each time the gate has been opened. */
+  constructor(o: { control: ControlBlock; name: string; opened: () => void }) {
+    this.#control = o.control
+    this.#name = o.name
+    this.#opened = o.opened
+  }
+
+  /**
+   * Runs `action` while no worker reads or writes the volume. Rejects with `RpcError` 'busy', with nothing done and the
+   * gate open, when I/O in flight has not ended within `timeoutMs`; else settles as the action does.
+   */
+  run<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+    const result = this.#tail.then(() => this.#alone(action, timeoutMs))
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  async #alone<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+    this.#control.closeGate()
+    try {
+      await this.#drained(timeoutMs)
+      return await action()
+    } finally {
+      this.#control.openGate()
+      this.#opened()
+    }
+  }
+
+  async #drained(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    for (let turn = 0; this.#control.inFlight() > 0; turn++) {
+      if (performance.now() >= deadline) {
+        throw new RpcError('busy', `volume ${this.#name}: I/O in flight has not ended within ${timeoutMs} ms; try again`)
+      }
+      await new Promise<void>((resolve) => {
+        if (turn < EAGER_TURNS) setImmediate(resolve)
+        else setTimeout(resolve, POLL_MS)
+      })
+    }
+  }
+}

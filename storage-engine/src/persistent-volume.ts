@@ -1,0 +1,169 @@
+/**
+ * A persistent volume that is open: the flush, and the careful opening.
+ *
+ * A flush copies the bits first, syncs the data, then writes and syncs the copies; so the durable bitmap never names a
+ * sector whose data is not on the disk. Once a sync of the data has failed, the kernel counts the pages it lost as
+ * clean and the next sync would succeed without them; so every later flush fails too, until the volume is opened again.
+ */
+import { closeSync, fdatasync, openSync, statSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { type ControlBlock, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import { MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
+import type { DataDirectory } from './data-directory.js'
+import { DurableBitmap, settle, type Trusted } from './durable-bitmap.js'
+import { common, type EngineVolume, type VolumeOptions } from './engine-volume.js'
+import type { Exclusion } from './exclusion.js'
+import { GroupCommit } from './group-commit.js'
+import { newIdentity } from './identity.js'
+import { exists, filesIn, makePersistent } from './volume-files.js'
+import { readManifest } from './volume-manifest.js'
+import { conflict } from './volume-spec.js'
+
+/** Writes an open file's data to its storage; rejects with system errors. */
+export type Sync = (fd: number) => Promise<void>
+const syncData: Sync = promisify(fdatasync)
+
+interface OpenFiles {
+  overlayFd: number
+  bitmap: MappedBitmap
+  durable: DurableBitmap
+}
+
+export class PersistentVolume implements EngineVolume {
+  readonly descriptor: VolumeDescriptor
+  readonly control: ControlBlock
+  readonly exclusion: Exclusion
+  readonly trusted: Trusted
+  readonly #files: OpenFiles
+  readonly #sync: Sync
+  readonly #commit = new GroupCommit(() => this.#flushOnce())
+  #ending = false
+  #failed: string | undefined
+
+  /** Use `openPersistent`. */
+  constructor(o: VolumeOptions & { paths: VolumeFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
+    const { descriptor, control, exclusion } = common(o)
+    this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
+    this.control = control
+    this.control.stage = VOLUME_STAGE.materialised
+    this.exclusion = exclusion
+    this.trusted = o.trusted
+    this.#files = o.files
+    this.#sync = o.sync
+  }
+
+  /** Takes stock of what the bitmaps say. To be called once, before anybody borrows the volume. */
+  takeStock(): Promise<void> {
+    return this.#files.durable.compare(this.#files.bitmap, this.control)
+  }
+
+  materialise(): VolumeFiles {
+    if (this.control.stage === VOLUME_STAGE.gone || !this.descriptor.files) throw this.#gone()
+    return this.descriptor.files
+  }
+
+  flush(): Promise<void> {
+    return this.#ending ? Promise.reject(this.#gone()) : this.#commit.request()
+  }
+
+  async end(): Promise<void> {
+    if (this.#ending) throw this.#gone()
+    this.#ending = true
+    try {
+      await this.#commit.request()
+    } finally {
+      this.control.stage = VOLUME_STAGE.gone
+      closeFiles(this.#files)
+    }
+  }
+
+  async #flushOnce(): Promise<void> {
+    if (this.#failed) throw this.#io(this.#failed)
+    const { overlayFd, bitmap, durable } = this.#files
+    const pages = this.control.takeDirty()
+    try {
+      const changed = durable.changed(bitmap, pages)
+      await this.#syncOverlay(overlayFd)
+      if (changed.length === 0) return
+      for (const page of changed) durable.write(page)
+      await this.#sync(durable.fd)
+    } catch (error) {
+      for (const page of pages) this.control.markDirty(page)
+      throw error instanceof RpcError ? error : this.#io((error as Error).message)
+    }
+  }
+
+  async #syncOverlay(fd: number): Promise<void> {
+    try {
+      await this.#sync(fd)
+    } catch (error) {
+      this.#failed = `a sync of its data has failed, so data may be lost; flushes fail until it is opened again (${(error as Error).message})`
+      throw this.#io(this.#failed)
+    }
+  }
+
+  #io(why: string): RpcError {
+    return new RpcError('io', `volume ${this.descriptor.spec.volumeId} cannot be flushed: ${why}`)
+  }
+
+  #gone(): RpcError {
+    return new RpcError('gone', `volume ${this.descriptor.spec.volumeId} has been closed`)
+  }
+}
+
+/**
+ * Opens a persistent volume, making it if there is none. Throws `RpcError`: 'space', 'io', 'mismatch' (exists with other
+ * properties) or 'damaged'; the volume alone is refused then.
+ */
+export async function openPersistent(o: {
+  directory: DataDirectory
+  spec: VolumeSpec
+  bootId: string
+  opened: () => void
+  sync?: Sync
+}): Promise<PersistentVolume> {
+  const { directory, spec, bootId, opened } = o
+  const { volumeId } = spec
+  if (!exists(directory, volumeId)) makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
+  const manifest = readManifest(directory.volume(volumeId), volumeId)
+  const differs = conflict(manifest.spec, spec)
+  if (differs) throw new RpcError('mismatch', differs)
+  const paths = filesIn(directory.volume(volumeId))
+  let files: OpenFiles | undefined
+  try {
+    requireOverlay(paths.overlayPath, spec.sizeBytes)
+    const trusted = await settle(paths, spec.sizeBytes / SECTOR_BYTES, bootId)
+    files = openFiles(paths, spec.sizeBytes)
+    const volume = new PersistentVolume({ spec, identity: manifest.identity, opened, paths, files, trusted, sync: o.sync ?? syncData })
+    await volume.takeStock()
+    return volume
+  } catch (error) {
+    if (files) closeFiles(files)
+    const advice = `Restore its directory ${directory.volume(volumeId)}, or move it away to begin with an empty disk`
+    throw new RpcError('damaged', `volume ${volumeId} is refused: ${(error as Error).message}. ${advice}`)
+  }
+}
+
+function requireOverlay(path: string, sizeBytes: number): void {
+  const { size } = statSync(path)
+  if (size !== sizeBytes) throw new Error(`the overlay ${path} has ${size} bytes instead of ${sizeBytes}`)
+}
+
+function openFiles(paths: { overlayPath: string; bitmapPath: string; durablePath: string }, sizeBytes: number): OpenFiles {
+  const durable = new DurableBitmap(paths.durablePath)
+  let overlayFd: number | undefined
+  try {
+    overlayFd = openSync(paths.overlayPath, 'r+')
+    return { overlayFd, durable, bitmap: new MappedBitmap(paths.bitmapPath, sizeBytes / SECTOR_BYTES) }
+  } catch (error) {
+    if (overlayFd !== undefined) closeSync(overlayFd)
+    durable.close()
+    throw error
+  }
+}
+
+function closeFiles({ overlayFd, bitmap, durable }: OpenFiles): void {
+  closeSync(overlayFd)
+  durable.close()
+  bitmap.unmap()
+}

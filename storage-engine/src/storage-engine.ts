@@ -1,0 +1,140 @@
+/**
+ * The engine: which volumes are open, and who is to be told. It knows nothing of threads and messages, so tests run it
+ * as it is.
+ */
+import { type EngineNotice, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import { currentBootId, DataDirectory } from './data-directory.js'
+import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
+import { newIdentity } from './identity.js'
+import { openPersistent, type Sync } from './persistent-volume.js'
+import { conflict, invalidSpec, requireBase } from './volume-spec.js'
+
+/** How long a volume's end waits for I/O in flight. */
+const END_TIMEOUT_MS = 4_000
+
+export interface EngineOptions {
+  dataDir: string
+  /** Tells every attached worker. */
+  notify: (notice: EngineNotice) => void
+  /** The kernel's, unless a test simulates another start of the machine. */
+  bootId?: string
+  /** fdatasync, unless a test makes it fail. */
+  sync?: Sync
+}
+
+export class StorageEngine {
+  readonly #directory: DataDirectory
+  readonly #options: EngineOptions
+  readonly #bootId: string
+  readonly #volumes = new Map<string, Promise<EngineVolume>>()
+  readonly #endings = new Map<string, Promise<void>>()
+  #closing = false
+
+  /** Takes the data directory. Throws `DataDirectoryError`. */
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#bootId = options.bootId ?? currentBootId()
+    this.#directory = new DataDirectory(options.dataDir)
+  }
+
+  /** Volumes open now. */
+  get count(): number {
+    return this.#volumes.size
+  }
+
+  /** Opens a volume, or gives the descriptor of the open one. Rejects with `RpcError`. */
+  async open(spec: VolumeSpec): Promise<VolumeDescriptor> {
+    if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')
+    const wrong = invalidSpec(spec)
+    if (wrong) throw new RpcError('bad-request', wrong)
+    const { volumeId } = spec
+    await this.#endings.get(volumeId)?.catch(() => undefined)
+    const known = this.#volumes.get(volumeId)
+    if (known) {
+      const { descriptor } = await known
+      const differs = conflict(descriptor.spec, spec)
+      if (differs) throw new RpcError('mismatch', differs)
+      return descriptor
+    }
+    const opening = this.#open(spec)
+    this.#volumes.set(volumeId, opening)
+    try {
+      return (await opening).descriptor
+    } catch (error) {
+      if (this.#volumes.get(volumeId) === opening) this.#volumes.delete(volumeId)
+      throw error
+    }
+  }
+
+  async #open(spec: VolumeSpec): Promise<EngineVolume> {
+    requireBase(spec)
+    const { volumeId } = spec
+    const opened = () => this.#options.notify({ kind: 'gate.opened', volumeId })
+    const { sync } = this.#options
+    if (spec.persistence === 'ephemeral') {
+      const directory = this.#directory.ephemeral(volumeId)
+      return new EphemeralVolume({ spec, identity: newIdentity(), opened, directory, bootId: this.#bootId })
+    }
+    return openPersistent({ directory: this.#directory, spec, bootId: this.#bootId, opened, ...(sync && { sync }) })
+  }
+
+  /** Makes the files of a volume, once. Rejects with `RpcError` 'space', 'io' or 'gone'. */
+  async materialise(volumeId: string): Promise<VolumeFiles> {
+    return (await this.#get(volumeId)).materialise()
+  }
+
+  /** Makes durable what was written to a volume before the call. Rejects with `RpcError` 'io' or 'gone'. */
+  async flush(volumeId: string): Promise<void> {
+    return (await this.#get(volumeId)).flush()
+  }
+
+  /** Runs `action` while nobody reads or writes the volume. Rejects with `RpcError` 'gone', 'busy', or as the action does. */
+  async exclusive<T>(volumeId: string, action: (volume: EngineVolume) => T | Promise<T>, timeoutMs = END_TIMEOUT_MS): Promise<T> {
+    const volume = await this.#get(volumeId)
+    return volume.exclusion.run(() => action(volume), timeoutMs)
+  }
+
+  /**
+   * Ends a volume: an ephemeral one is deleted, a persistent one flushed and closed. Rejects with `RpcError` 'busy' (it is
+   * still open then), 'gone', or 'io' (it is closed, and what was not flushed before may be lost).
+   */
+  async destroy(volumeId: string): Promise<void> {
+    const volume = await this.#get(volumeId)
+    const ending = this.#endings.get(volumeId) ?? this.#end(volume)
+    this.#endings.set(volumeId, ending)
+    return ending
+  }
+
+  async #end(volume: EngineVolume): Promise<void> {
+    const { volumeId } = volume.descriptor.spec
+    try {
+      await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
+    } finally {
+      this.#endings.delete(volumeId)
+      if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
+    }
+  }
+
+  /** A worker is dead: nothing of it is in flight any more. */
+  async detach(slot: number): Promise<void> {
+    for (const opening of [...this.#volumes.values()]) {
+      const volume = await opening.catch(() => undefined)
+      volume?.control.resetSlot(slot)
+    }
+  }
+
+  /** Ends all volumes and gives the data directory back. Rejects with what failed, after all was tried. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const ends = await Promise.allSettled([...this.#volumes.keys()].map((volumeId) => this.destroy(volumeId)))
+    this.#directory.close()
+    const failures = ends.filter((end) => end.status === 'rejected').map((end) => (end.reason as Error).message)
+    if (failures.length > 0) throw new RpcError('io', failures.join('; '))
+  }
+
+  #get(volumeId: string): Promise<EngineVolume> {
+    const volume = this.#volumes.get(volumeId)
+    if (!volume) throw new RpcError('gone', `volume ${volumeId} is not open; open it first`)
+    return volume
+  }
+}

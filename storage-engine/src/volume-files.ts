@@ -1,0 +1,85 @@
+/**
+ * Making and removing the files of volumes. A volume's directory appears with all that belongs into it, or not at all.
+ */
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { RpcError, type VolumeFiles } from '@scsipub/contract'
+import { createBitmapFile, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
+import { type DataDirectory, syncDirectory } from './data-directory.js'
+import { type VolumeManifest, writeManifest } from './volume-manifest.js'
+
+export interface PersistentFiles extends VolumeFiles {
+  durablePath: string
+}
+
+/** Names of the files of a volume in `directory`. */
+export function filesIn(directory: string): PersistentFiles {
+  return { overlayPath: join(directory, 'overlay'), bitmapPath: join(directory, 'bitmap'), durablePath: join(directory, 'bitmap.durable') }
+}
+
+/** Makes overlay and bitmap of an ephemeral volume. Throws `RpcError` 'space' or 'io'; nothing is left behind then. */
+export function makeEphemeral(directory: string, volumeId: string, sizeBytes: number, bootId: string): VolumeFiles {
+  const { overlayPath, bitmapPath } = filesIn(directory)
+  makeOrRemove(directory, volumeId, () => {
+    closeSync(makeOverlay(overlayPath, sizeBytes))
+    createBitmapFile(bitmapPath, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId })
+  })
+  return { overlayPath, bitmapPath }
+}
+
+/**
+ * Makes a persistent volume durably, under another name first. Throws `RpcError` 'space' or 'io'; nothing is left
+ * behind then.
+ */
+export function makePersistent(directory: DataDirectory, manifest: VolumeManifest, bootId: string): void {
+  const { volumeId, sizeBytes } = manifest.spec
+  const making = directory.making(volumeId)
+  const place = directory.volume(volumeId)
+  const { overlayPath, bitmapPath, durablePath } = filesIn(making)
+  rmSync(making, { recursive: true, force: true })
+  makeOrRemove(making, volumeId, () => {
+    closeSynced(makeOverlay(overlayPath, sizeBytes))
+    for (const path of [bitmapPath, durablePath]) {
+      createBitmapFile(path, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId })
+      closeSynced(openSync(path, 'r+'))
+    }
+    writeManifest(making, manifest)
+    renameSync(making, place)
+    syncDirectory(dirname(place))
+  })
+}
+
+/** Whether a persistent volume of this name exists, damaged or not. */
+export function exists(directory: DataDirectory, volumeId: string): boolean {
+  return existsSync(directory.volume(volumeId))
+}
+
+function makeOverlay(path: string, sizeBytes: number): number {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    ftruncateSync(fd, sizeBytes)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function closeSynced(fd: number): void {
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function makeOrRemove(directory: string, volumeId: string, make: () => void): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+    make()
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true })
+    const [code, advice] = isOutOfSpace(error) ? ['space', 'the file system of the data directory is full'] : ['io', 'its files cannot be made']
+    throw new RpcError(code, `volume ${volumeId}: ${advice} (${(error as Error).message})`)
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `volume.json`: what a persistent volume is and who it is. Written once, before the volume gets its name.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { compileSchema, faults, identitySchema, RpcError, type VolumeSpec, volumeSpecSchema } from '@scsipub/contract'
+import { syncDirectory } from './data-directory.js'
+import type { Identity } from './identity.js'
+import { invalidSpec } from './volume-spec.js'
+
+export interface VolumeManifest {
+  format: 1
+  spec: VolumeSpec
+  identity: Identity
+}
+
+const isManifest = compileSchema<VolumeManifest>({
+  properties: { format: { type: 'uint8' }, spec: volumeSpecSchema, identity: identitySchema },
+})
+const HEX_32 = /^[0-9a-f]{32}$/
+
+/** Writes the file whole or not at all, durably. Throws system errors. */
+export function writeManifest(directory: string, manifest: VolumeManifest): void {
+  const path = join(directory, 'volume.json')
+  const fd = openSync(`${path}.new`, 'w', 0o600)
+  try {
+    writeFileSync(fd, `${JSON.stringify(manifest, null, 2)}\n`)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(`${path}.new`, path)
+  syncDirectory(dirname(path))
+}
+
+/** Reads and checks the file. Throws `RpcError` 'damaged' with the volume's name. */
+export function readManifest(directory: string, volumeId: string): VolumeManifest {
+  const path = join(directory, 'volume.json')
+  const damaged = (what: string) =>
+    new RpcError('damaged', `volume ${volumeId} is refused: ${path} ${what}. Restore the file, or move ${directory} away to begin with an empty disk`)
+  let manifest: unknown
+  try {
+    manifest = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw damaged(`cannot be read: ${(error as Error).message}`)
+  }
+  if (!isManifest(manifest)) throw damaged(`is not as it should be: ${faults(isManifest)}`)
+  if (manifest.format !== 1) throw damaged(`has the unknown format ${String(manifest.format)}`)
+  const { spec, identity } = manifest
+  const wrong = invalidSpec(spec)
+  if (wrong) throw damaged(`is not as it should be: ${wrong}`)
+  if (spec.volumeId !== volumeId) throw damaged(`belongs to volume ${spec.volumeId}`)
+  if (!HEX_32.test(identity.naa) || !identity.naa.startsWith('6') || !HEX_32.test(identity.serial)) throw damaged('has no valid identity')
+  return manifest
+}
