@@ -1,0 +1,32 @@
+/**
+ * A SCSI command of one session while it is carried out, and the task that does so when it cannot be done at once.
+ */
+import type { Lun } from './lun.js'
+
+export interface Command {
+  readonly initiatorTaskTag: number
+  /** Undefined when the LUN does not exist. */
+  readonly lun: Lun | undefined
+  /** Which way the initiator expects data, and how many bytes (Expected Data Transfer Length). */
+  readonly reads: boolean
+  readonly writes: boolean
+  readonly expectedBytes: number
+  /** F of the command PDU: no unsolicited Data-Out follows [7143 §11.3.1]. */
+  readonly final: boolean
+  readonly immediate: boolean
+  /** Data-In and R2T PDUs sent so far; the next one's DataSN or R2TSN. */
+  dataSn: number
+  /** It outlived the section in which it arrived and counts in the command window. */
+  kept: boolean
+}
+
+/** A command under way. */
+export interface Task {
+  readonly command: Command
+  /** Nothing more may be sent for it. */
+  aborted: boolean
+  /** I/O that still touches the volume or our memory, settled or not. */
+  pending: Promise<void> | undefined
+  /** Goes on after the connection drained. */
+  run(): void
+}

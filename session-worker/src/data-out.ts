@@ -1,0 +1,28 @@
+/** Data-Out PDUs: finds the task they belong to. [7143 §11.7] */
+import { dataOut, RejectReason, RESERVED_TAG } from '@scsipub/iscsi'
+import type { FullFeature } from './full-feature.js'
+import { reject } from './reject.js'
+import { WriteTask } from './write-task.js'
+
+/**
+ * Gives the data to its task. Data of a task that has ended, by an early error or an abort, was sent before the initiator knew;
+ * it is dropped in silence [7143 §11.5.1]. A transfer tag that no R2T of the task has given out is rejected.
+ */
+export function dataOutPdu(phase: FullFeature, buffer: Buffer, head: number, dataAt: number, length: number): void {
+  const { get } = dataOut
+  const task = phase.tasks.get(get.initiatorTaskTag(buffer, head))
+  if (!task) return
+  const targetTransferTag = get.targetTransferTag(buffer, head)
+  if (!(task instanceof WriteTask) || (targetTransferTag !== RESERVED_TAG && !task.expects(targetTransferTag))) {
+    return reject(phase, RejectReason.protocolError, buffer, head)
+  }
+  task.dataOut({
+    buffer,
+    dataAt,
+    length,
+    targetTransferTag,
+    dataSn: get.dataSn(buffer, head),
+    bufferOffset: get.bufferOffset(buffer, head),
+    final: get.final(buffer, head),
+  })
+}

@@ -1,0 +1,36 @@
+/**
+ * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
+ */
+import type { LunGrant } from '@scsipub/contract'
+import type { Context, LogicalUnit, Nexus, Target } from '@scsipub/scsi'
+import type { BorrowedVolume, BorrowedVolumes } from '@scsipub/volume'
+
+/** The most that one READ or WRITE may move; reported in VPD page B0h. */
+const MAX_TRANSFER_BYTES = 8 << 20
+
+export class Lun implements Context {
+  readonly lun: number
+  readonly volume: BorrowedVolume
+  readonly lu: LogicalUnit
+  readonly target: Target
+  readonly nexus: Nexus = { unitAttentions: [] }
+  /** Other sessions may use the same volume. */
+  readonly shared: boolean
+
+  constructor(grant: LunGrant, target: Target, volumes: BorrowedVolumes) {
+    const { spec, identity } = grant.volume
+    this.lun = grant.lun
+    this.target = target
+    this.volume = volumes.borrow(grant.volume)
+    this.shared = spec.persistence === 'persistent'
+    this.lu = {
+      sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
+      blockBytes: spec.blockBytes,
+      identity,
+      product: grant.product,
+      readOnly: grant.readOnly,
+      removable: false,
+      maxTransferBlocks: MAX_TRANSFER_BYTES / spec.blockBytes,
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/** Entry of a session worker thread: Piscina imports it once a thread and calls its default export once a session. */
+import { workerData } from 'node:worker_threads'
+import { compileSchema, faults, sessionTaskSchema, type SessionEnd, type SessionTask, type SessionWorkerData } from '@scsipub/contract'
+import { SessionWorker } from './worker.js'
+
+const isSessionTask = compileSchema<SessionTask>(sessionTaskSchema)
+const worker = new SessionWorker(workerData as SessionWorkerData)
+
+/** Runs the session of one accepted connection to its end. */
+export default function run(task: unknown): Promise<SessionEnd> {
+  if (!isSessionTask(task)) throw new Error(`session task does not fit the contract: ${faults(isSessionTask)}`)
+  return worker.run(task)
+}

@@ -1,0 +1,52 @@
+/**
+ * The sequence numbers of a session with one connection: CmdSN and its window, StatSN. [7143 §4.2.2]
+ *
+ * MaxCmdSN is ExpCmdSN plus the window less the tasks that still run, so it never moves back: a new command moves ExpCmdSN and the number
+ * of running tasks together, an ended one opens the window by one.
+ */
+import { snAdd, snDiff, snLt } from '@scsipub/bytes'
+
+/** Commands that an initiator may have under way. */
+export const COMMAND_WINDOW = 128
+
+export class Numbering {
+  expCmdSn: number
+  statSn: number
+  #running = 0
+
+  /** `expCmdSn`: the first CmdSN of the full feature phase; `statSn`: the next one to send. */
+  constructor(expCmdSn: number, statSn: number) {
+    this.expCmdSn = expCmdSn
+    this.statSn = statSn
+  }
+
+  get maxCmdSn(): number {
+    return snAdd(this.expCmdSn, COMMAND_WINDOW - 1 - this.#running)
+  }
+
+  /** StatSN for a response with status; the next one is one higher. */
+  takeStatSn(): number {
+    const statSn = this.statSn
+    this.statSn = snAdd(statSn, 1)
+    return statSn
+  }
+
+  /** What to do with a non-immediate request: its turn, early (hold it), or outside of the window (ignore it) [7143 §4.2.2.1]. */
+  classify(cmdSn: number): 'next' | 'early' | 'outside' {
+    if (cmdSn === this.expCmdSn) return snLt(this.maxCmdSn, cmdSn) ? 'outside' : 'next'
+    const ahead = snDiff(cmdSn, this.expCmdSn)
+    return ahead > 0 && ahead <= snDiff(this.maxCmdSn, this.expCmdSn) ? 'early' : 'outside'
+  }
+
+  advance(): void {
+    this.expCmdSn = snAdd(this.expCmdSn, 1)
+  }
+
+  taskBegan(): void {
+    this.#running++
+  }
+
+  taskEnded(): void {
+    this.#running--
+  }
+}

@@ -1,0 +1,16 @@
+/** Reject: a PDU that cannot be acted upon goes back with the reason and its header. [7143 §11.17] */
+import { BHS_SIZE, reject as rejectPdu, RESERVED_TAG } from '@scsipub/iscsi'
+import type { FullFeature } from './full-feature.js'
+
+/** Rejects the PDU whose header is at `head` of `buffer`. */
+export function reject(phase: FullFeature, reason: number, buffer: Buffer, head: number): void {
+  const { numbering, writer } = phase
+  const answer = rejectPdu.encode({
+    reason,
+    initiatorTaskTag: RESERVED_TAG,
+    statSn: numbering.takeStatSn(),
+    expCmdSn: numbering.expCmdSn,
+    maxCmdSn: numbering.maxCmdSn,
+  })
+  writer.whole(answer, Buffer.from(buffer.subarray(head, head + BHS_SIZE)))
+}

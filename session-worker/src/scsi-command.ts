@@ -1,0 +1,141 @@
+/**
+ * A SCSI Command PDU: asks the command table what the CDB comes to, and does that on the LUN's volume. [7143 §11.3]
+ *
+ * The usual READ or WRITE, whose data is in the page cache or came with the command, begins and ends here in one synchronous section.
+ * Everything else becomes a task.
+ */
+import { scsiCommand } from '@scsipub/iscsi'
+import { decodeLun, dispatch, encodeSense, senseCodes, status, transferLengthBytes, type Outcome } from '@scsipub/scsi'
+import type { Command } from './command.js'
+import type { FullFeature } from './full-feature.js'
+import { mediumSense } from './medium-sense.js'
+import { ReadTask, type Source } from './read-task.js'
+import { respond, respondSense } from './scsi-response.js'
+import { verify } from './verify.js'
+import { WriteTask, type Sink } from './write-task.js'
+
+const CDB_AT = 32
+const LUN_AT = 8
+
+/** Carries out the command at `head` of `buffer`, with `length` bytes of immediate data at `dataAt`. */
+export function scsiCommandPdu(phase: FullFeature, buffer: Buffer, head: number, dataAt: number, length: number): void {
+  const { get } = scsiCommand
+  const number = decodeLun(buffer, head + LUN_AT)
+  const lun = phase.luns.get(number)
+  const command: Command = {
+    initiatorTaskTag: get.initiatorTaskTag(buffer, head),
+    lun,
+    reads: get.read(buffer, head),
+    writes: get.write(buffer, head),
+    expectedBytes: get.expectedDataTransferLength(buffer, head),
+    final: get.final(buffer, head),
+    immediate: get.immediate(buffer, head),
+    dataSn: 0,
+    kept: false,
+  }
+  const outcome = dispatch(buffer, head + CDB_AT, lun ?? phase.absent(number))
+  carryOut(phase, command, outcome, { buffer, dataAt, length })
+}
+
+interface Immediate {
+  readonly buffer: Buffer
+  readonly dataAt: number
+  readonly length: number
+}
+
+function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immediate: Immediate): void {
+  switch (outcome.kind) {
+    case 'status':
+      return respond(phase, command, outcome.status, 0, outcome.sense && encodeSense(outcome.sense, 'fixed'))
+    case 'dataIn':
+      return send(phase, command, outcome.data.length, (position, target, at, length) => {
+        outcome.data.copy(target, at, position, position + length)
+        return undefined
+      })
+    case 'read':
+      return read(phase, command, outcome)
+    case 'write':
+      return write(phase, command, outcome, immediate)
+    case 'verify':
+      if (outcome.byteCheck === 0) return verify(phase, command, outcome)
+      return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) => verify(phase, command, outcome, data, task))
+    case 'flush':
+      return flush(phase, command)
+    case 'parameterOut':
+      return receive(phase, command, immediate, outcome.lengthBytes, (_task, data) => {
+        const next = outcome.apply(data)
+        if (next.kind === 'status') respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
+        else carryOut(phase, command, next, immediate)
+      })
+    case 'medium':
+      return respondSense(phase, command, { code: senseCodes.invalidFieldInCdb }) // no LUN here has a removable medium
+  }
+}
+
+function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extract<Outcome, { kind: 'read' }>): void {
+  const { volume } = command.lun!
+  const start = lba * volume.blockBytes
+  const source: Source = (position, target, at, length) => volume.read(start + position, target, at, length)
+  const go = () => send(phase, command, blocks * volume.blockBytes, source)
+  if (!fua) return go()
+  // What is read with FUA has to be on the medium [SBC-3 §4.15].
+  phase.attempt(phase.instant(command), () => volume.flush(), go, (error) => respondSense(phase, command, mediumSense(error)))
+}
+
+/** Sends `wanted` bytes to the initiator, or says by the residual how much of it there was no room for. */
+function send(phase: FullFeature, command: Command, wanted: number, source: Source): void {
+  if (wanted === 0 || command.expectedBytes === 0 || !command.reads) {
+    return respond(phase, command.reads ? command : { ...command, expectedBytes: 0 }, status.good, wanted)
+  }
+  new ReadTask(phase, command, wanted, source).run()
+}
+
+function write(phase: FullFeature, command: Command, outcome: Extract<Outcome, { kind: 'write' }>, immediate: Immediate): void {
+  const { volume } = command.lun!
+  const start = outcome.lba * volume.blockBytes
+  const wanted = outcome.blocks * volume.blockBytes
+  // What an initiator offers less than the CDB asks for is written as far as whole blocks go [7143 §11.4.5.1].
+  const whole = (bytes: number) => bytes - (bytes % volume.blockBytes)
+  if (command.final && immediate.length >= wanted && command.writes) {
+    return store(phase, command, { start, length: wanted, wanted, fua: outcome.fua }, immediate.buffer, immediate.dataAt)
+  }
+  receive(phase, command, immediate, wanted, (task, data) => {
+    store(phase, command, { start, length: whole(data.length), wanted, fua: outcome.fua }, data, 0, task)
+  })
+}
+
+interface Extent {
+  readonly start: number
+  readonly length: number
+  readonly wanted: number
+  readonly fua: boolean
+}
+
+/** Writes, makes durable when asked, answers. */
+function store(phase: FullFeature, command: Command, extent: Extent, data: Buffer, at: number, task = phase.instant(command)): void {
+  const { volume } = command.lun!
+  const done = () => respond(phase, command, status.good, extent.wanted)
+  const failed = (error: unknown) => respondSense(phase, command, mediumSense(error))
+  const written = () => (extent.fua ? phase.attempt(task, () => volume.flush(), done, failed) : done())
+  if (extent.length === 0) return written()
+  phase.attempt(task, () => volume.write(extent.start, data, at, extent.length), written, failed)
+}
+
+/** Collects `wanted` bytes from the initiator, or as many as it offers, and gives them to `sink`. */
+function receive(phase: FullFeature, command: Command, immediate: Immediate, wanted: number, sink: Sink): void {
+  const offered = command.writes ? command.expectedBytes : 0
+  const task = new WriteTask(phase, command, Math.min(wanted, offered), sink)
+  if (offered === 0 || wanted === 0) return sink(task, immediate.buffer.subarray(0, 0))
+  phase.keep(task)
+  task.begin(immediate.buffer, immediate.dataAt, immediate.length)
+}
+
+function flush(phase: FullFeature, command: Command): void {
+  const { volume } = command.lun!
+  phase.attempt(
+    phase.instant(command),
+    () => volume.flush(),
+    () => respond(phase, command, status.good, 0),
+    (error) => respondSense(phase, command, mediumSense(error)),
+  )
+}

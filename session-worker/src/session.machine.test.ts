@@ -1,0 +1,105 @@
+import t from 'tap'
+import { createActor, SimulatedClock } from 'xstate'
+import { FINISH_TIMEOUT_MS, LOGIN_TIMEOUT_MS, sessionMachine, type SessionActions, type SessionEvent } from './session.machine.js'
+
+const asked: SessionEvent = { type: 'login.asked' }
+const answered: SessionEvent = { type: 'login.answered' }
+const completed: SessionEvent = { type: 'login.completed' }
+const refused: SessionEvent = { type: 'login.refused', why: 'no such target' }
+const loggedOut: SessionEvent = { type: 'logout.answered' }
+const closed: SessionEvent = { type: 'socket.closed', why: 'connection reset' }
+const end: SessionEvent = { type: 'session.end', outcome: 'reinstated', why: 'a new login' }
+const drain: SessionEvent = { type: 'session.drain', deadlineMs: 10_000, why: 'the server stops' }
+const settled: SessionEvent = { type: 'tasks.settled' }
+
+function start() {
+  const actions: string[] = []
+  const session: SessionActions = {
+    abortTasks: () => actions.push('abortTasks'),
+    requestLogout: (ms) => actions.push(`requestLogout ${ms}`),
+    finish: () => actions.push('finish'),
+    release: () => actions.push('release'),
+  }
+  const clock = new SimulatedClock()
+  const actor = createActor(sessionMachine, { input: { session }, clock })
+  actor.start()
+  return { actions, clock, actor, state: () => JSON.stringify(actor.getSnapshot().value).replaceAll(/["{}]/g, '').replaceAll(':', '.') }
+}
+
+/** from (events that lead there) × event → state, actions, outcome when it is over. */
+const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: string[]; outcome?: string }[] = [
+  { from: [], event: asked, to: 'login.asking' },
+  { from: [asked], event: answered, to: 'login.waiting' },
+  { from: [asked], event: completed, to: 'fullFeature.serving' },
+  { from: [asked], event: refused, to: 'finishing', actions: ['finish'] },
+  { from: [], event: closed, to: 'ending', actions: ['abortTasks'] },
+  { from: [asked], event: closed, to: 'ending', actions: ['abortTasks'] },
+  { from: [], event: drain, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish'] },
+  { from: [completed], event: closed, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed], event: end, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed], event: drain, to: 'fullFeature.draining', actions: ['requestLogout 10000'] },
+  { from: [completed, drain], event: loggedOut, to: 'finishing', actions: ['finish'] },
+  { from: [completed, drain], event: end, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed, loggedOut], event: closed, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed, loggedOut, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'logout' },
+  { from: [completed, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'closed' },
+  { from: [completed, end], event: settled, to: 'ended', actions: ['release'], outcome: 'reinstated' },
+  { from: [completed, end], event: closed, to: 'ending' },
+  { from: [completed, closed], event: end, to: 'ending' },
+  { from: [completed, closed, end], event: settled, to: 'ended', actions: ['release'], outcome: 'closed' },
+  { from: [asked, refused, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'refused' },
+  { from: [drain], event: settled, to: 'ended', actions: ['release'], outcome: 'drained' },
+  { from: [completed, closed, settled], event: closed, to: 'ended', outcome: 'closed' },
+]
+
+for (const row of table) {
+  const path = row.from.map(({ type }) => type).join(', ') || 'the start'
+  t.test(`after ${path}: ${row.event.type} leads to ${row.to}`, async (t) => {
+    const { actor, actions, state } = start()
+    for (const event of row.from) actor.send(event)
+    actions.length = 0
+    actor.send(row.event)
+    t.equal(state(), row.to)
+    t.strictSame(actions, row.actions ?? [])
+    if (row.outcome) t.equal(actor.getSnapshot().output?.outcome, row.outcome)
+  })
+}
+
+t.test('a login that is not finished in time ends the session', async (t) => {
+  const { actor, clock, state } = start()
+  actor.send(asked)
+  clock.increment(LOGIN_TIMEOUT_MS - 1)
+  t.equal(state(), 'login.asking')
+  clock.increment(1)
+  t.equal(state(), 'ending')
+  actor.send(settled)
+  t.equal(actor.getSnapshot().output?.outcome, 'dropped')
+})
+
+t.test('a completed login is not under the deadline any more', async (t) => {
+  const { actor, clock, state } = start()
+  actor.send(completed)
+  clock.increment(LOGIN_TIMEOUT_MS * 2)
+  t.equal(state(), 'fullFeature.serving')
+})
+
+t.test('an initiator that does not close after its logout is closed', async (t) => {
+  const { actor, clock, state } = start()
+  for (const event of [completed, loggedOut]) actor.send(event)
+  clock.increment(FINISH_TIMEOUT_MS)
+  t.equal(state(), 'ending')
+  actor.send(settled)
+  t.equal(actor.getSnapshot().output?.outcome, 'logout')
+})
+
+t.test('the drain deadline closes a session that goes on', async (t) => {
+  const { actor, clock, state } = start()
+  for (const event of [completed, drain]) actor.send(event)
+  clock.increment(9_999)
+  t.equal(state(), 'fullFeature.draining')
+  clock.increment(1)
+  t.equal(state(), 'ending')
+  actor.send(settled)
+  t.equal(actor.getSnapshot().output?.outcome, 'drained')
+})

@@ -1,0 +1,82 @@
+/**
+ * A session worker: the thread that Piscina runs sessions in, and what all of its sessions share: its slot in the control blocks, one port to
+ * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
+ */
+import { MessageChannel, parentPort, threadId, type MessagePort } from 'node:worker_threads'
+import {
+  compileSchema, engineNoticeSchema, faults, Requester, supervisorNoticeSchema, WorkerSlots,
+  type BorrowerRequest, type EngineNotice, type EngineReplies, type SessionEnd, type SessionTask, type SessionWorkerData,
+  type SupervisorNotice, type SupervisorReplies, type SupervisorRequest, type WorkerReady,
+} from '@scsipub/contract'
+import { BorrowedVolumes } from '@scsipub/volume'
+import { Output } from './output.js'
+import type { Services } from './services.js'
+import { Session } from './session.js'
+
+/** How often silent sessions are looked for. */
+const TICK_MS = 5_000
+
+const isSupervisorNotice = compileSchema<SupervisorNotice>(supervisorNoticeSchema)
+const isEngineNotice = compileSchema<EngineNotice>(engineNoticeSchema)
+
+export class SessionWorker implements Services {
+  readonly output = new Output()
+  readonly supervisor: Requester<SupervisorRequest, SupervisorReplies>
+  readonly volumes: BorrowedVolumes
+  readonly #sessions = new Map<number, Session>()
+
+  /** Claims a slot and shows itself to the supervisor, which passes the engine's port on. */
+  constructor(data: SessionWorkerData) {
+    const slot = new WorkerSlots(data.slots).claim(threadId)
+    const toSupervisor = new MessageChannel()
+    const toEngine = new MessageChannel()
+    this.supervisor = new Requester(toSupervisor.port1)
+    const engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
+    this.volumes = new BorrowedVolumes({ slot, engine })
+    listen(toSupervisor.port1, this.supervisor, isSupervisorNotice, (notice) => this.#supervisorNotice(notice))
+    listen(toEngine.port1, engine, isEngineNotice, (notice) => this.volumes.gateOpened(notice.volumeId))
+    const ready: WorkerReady = { kind: 'worker.ready', slot, threadId, supervisorPort: toSupervisor.port2, enginePort: toEngine.port2 }
+    parentPort!.postMessage(ready, [toSupervisor.port2, toEngine.port2])
+    setInterval(() => this.#tick(), TICK_MS).unref()
+  }
+
+  /** Runs one session to its end. */
+  async run(task: SessionTask): Promise<SessionEnd> {
+    const session = new Session(task, this)
+    this.#sessions.set(task.sessionId, session)
+    try {
+      return await session.done
+    } finally {
+      this.#sessions.delete(task.sessionId)
+    }
+  }
+
+  #supervisorNotice(notice: SupervisorNotice): void {
+    switch (notice.kind) {
+      case 'session.end':
+        return this.#sessions.get(notice.sessionId)?.send({ type: 'session.end', outcome: notice.outcome, why: notice.why })
+      case 'worker.drain':
+        for (const session of [...this.#sessions.values()]) {
+          session.send({ type: 'session.drain', deadlineMs: notice.deadlineMs, why: notice.why })
+        }
+    }
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const session of this.#sessions.values()) session.tick(nowMs)
+  }
+}
+
+interface Replies {
+  accept(message: unknown): boolean
+}
+
+/** Gives replies to the requester and notices to `take`. Anything else is a bug of ours. */
+function listen<T>(port: MessagePort, requester: Replies, isNotice: { (message: unknown): message is T; errors?: unknown }, take: (notice: T) => void): void {
+  port.on('message', (message: unknown) => {
+    if (requester.accept(message)) return
+    if (!isNotice(message)) throw new Error(`message does not fit the contract: ${faults(isNotice as Parameters<typeof faults>[0])}`)
+    take(message)
+  })
+}
