@@ -79,7 +79,7 @@ t.test('data is cut to the ALLOCATION LENGTH and to nothing else [SPC-4 §4.2.5.
 
 t.test('any bytes give an outcome that holds together, for any unit', async (t) => {
   const removable = { ...disk, removable: true }
-  const eject: [number, number[], typeof disk, number] = [0x1b, [0, 0, 0, 2, ...Array<number>(11).fill(0)], removable, 0]
+  const eject: [number, number[], typeof disk, 0] = [0x1b, [0, 0, 0, 2, ...Array<number>(11).fill(0)], removable, 0]
   const units = fc.constantFrom(disk, removable, { ...disk, readOnly: true }, { ...removable, mediumPresent: false }, { ...disk, sizeBlocks: 2 ** 53, blockBytes: 4096 }, undefined)
   const opcodes = fc.oneof(fc.constantFrom(...all.map(({ cdb }) => cdb[0]!)), fc.nat(255))
   const sparse = fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.constantFrom(1, 2, 3, 4, 6, 8, 0x10), fc.nat(255))

@@ -32,6 +32,7 @@ t.test('of the 29/xx conditions only the most severe stays [SAM-5 §5.14.4]', as
   t.same(queueOf(itNexusLossOccurred, busDeviceResetOccurred), [busDeviceResetOccurred])
   t.same(queueOf(itNexusLossOccurred, itNexusLossOccurred), [itNexusLossOccurred])
   t.same(queueOf(powerOnOrReset, powerOnOccurred), [powerOnOrReset])
+  t.same(queueOf(powerOnOccurred, capacityDataChanged, powerOnOccurred), [powerOnOccurred, capacityDataChanged], 'one that is still pending changes nothing')
 })
 
 t.test('taking and clearing', async (t) => {

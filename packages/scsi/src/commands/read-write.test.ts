@@ -33,6 +33,7 @@ t.test('READ(6) and WRITE(6): 21-bit LBA, and length 0 means 256 blocks [SBC-2 ย
 t.test('a transfer length of zero transfers nothing and is no error, but the LBA must exist [SBC-3 ยง5.11]', async (t) => {
   for (const kind of ['read', 'write'] as const) {
     for (const hex of cdbs(0, 0)[kind]) t.same(send(hex), { kind: 'status', status: 0 }, hex)
+    for (const hex of cdbs(disk.sizeBlocks, 0)[kind]) t.same(send(hex), { kind: 'status', status: 0 }, 'nothing, right behind the last block')
     for (const hex of cdbs(disk.sizeBlocks + 1, 0)[kind]) failsWith(t, send(hex), senseCodes.lbaOutOfRange)
   }
 })

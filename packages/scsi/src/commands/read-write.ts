@@ -2,7 +2,7 @@
 //
 // The hot path: apart from the outcome nothing is allocated. Two commands differ in where their fields are, so each is made from
 // its CDB. RDPROTECT and WRPROTECT must be zero, since no unit is formatted with protection information. DPO is a hint and
-// has no effect. FUA_NV is obsolete and met by the stronger FUA. RARC and RelAdr are not supported, so they are refused
+// has no effect. FUA_NV is met by the stronger FUA. RARC and RelAdr are not supported, so they are refused
 // as reserved bits: relative addressing taken as absolute would touch other blocks.
 
 import { bit, bits, u16, u32, u8 } from '@scsipub/bytes'

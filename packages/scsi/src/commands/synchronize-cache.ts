@@ -1,4 +1,4 @@
-// SYNCHRONIZE CACHE (10) and (16) [SBC-3 §5.26, §5.27]. SYNC_NV is obsolete and met by the stronger promise: there is no
+// SYNCHRONIZE CACHE (10) and (16) [SBC-3 §5.26, §5.27]. SYNC_NV is met by the stronger promise: there is no
 // non-volatile cache in between, so everything goes to stable storage.
 
 import { bit, bits, u16, u32 } from '@scsipub/bytes'
