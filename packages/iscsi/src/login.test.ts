@@ -246,3 +246,9 @@ t.test('an offer without digests answers None', async t => {
     'None',
   )
 })
+
+t.test('a MaxBurstLength below the default FirstBurstLength bounds it [7143 §13.14]', async t => {
+  const login = createLogin(DEFAULT_OFFER)
+  send(login, { transit: true, csg: 1, nsg: 3 }, { ...NAMES, MaxBurstLength: '4096' })
+  t.match(login.identified({ auth: 'none' }), { parameters: { maxBurstLength: 4096, firstBurstLength: 4096 } })
+})
