@@ -1,0 +1,15 @@
+/**
+ * The ways in which the supervisor refuses a login [7143 §11.13.5]. A passing trouble is class 3, which initiators try
+ * again; class 2 is final for them, so nothing temporary may have it.
+ */
+import type { LoginRefusal } from '@scsipub/contract'
+
+const refusal = (status: number) => (why: string): LoginRefusal => ({ class: status >>> 8, detail: status & 0xff, why })
+
+export const targetNotFound = refusal(0x0203)
+export const tooManyConnections = refusal(0x0206)
+export const missingParameter = refusal(0x0207)
+export const sessionDoesNotExist = refusal(0x020a)
+export const targetError = refusal(0x0300)
+export const serviceUnavailable = refusal(0x0301)
+export const outOfResources = refusal(0x0302)

@@ -1,0 +1,51 @@
+/**
+ * Entry of the process. Exit codes: 0 stopped as asked, 1 could not start or go on, 2 wrong arguments or configuration.
+ * The other services are found by name and started as threads; nothing of them is imported.
+ */
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { ConfigError, loadConfig } from '@scsipub/config'
+import { readArguments, USAGE } from './arguments.js'
+import { createLog } from './log.js'
+import { run } from './run.js'
+
+const { resolve } = createRequire(import.meta.url)
+
+async function main(args: readonly string[]): Promise<number> {
+  const chosen = readArguments(args)
+  if (chosen.kind === 'help') {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (chosen.kind === 'wrong') {
+    complain(`${chosen.why}\n\n${USAGE}`)
+    return 2
+  }
+  const config = loadConfig({ ...(chosen.config === undefined ? {} : { path: chosen.config }), env: process.env })
+  const log = createLog(config.log.level)
+  process.on('uncaughtException', (error) => {
+    log.fatal({ event: 'server.failed', why: error.stack ?? String(error) })
+    process.exit(1)
+  })
+  return run({
+    config,
+    log,
+    engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
+    workerEntry: pathToFileURL(resolve('@scsipub/session-worker/main')),
+    signals: process,
+    terminal: process.stdout.isTTY ? (text) => process.stdout.write(text) : undefined,
+    complain,
+  })
+}
+
+function complain(line: string): void {
+  process.stderr.write(`scsipub: ${line}\n`)
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)))
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  for (const line of error.message.split('\n')) complain(line)
+  process.exit(2)
+}

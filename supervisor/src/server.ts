@@ -1,0 +1,172 @@
+/**
+ * The parts of the server and the order in which they come up and go down: engine, catalog, the operator's disks, session
+ * workers, and last the listener; down in the same order, after the last session has ended. The lifecycle is in
+ * `supervisor.machine.ts`; this is what its states do.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '@scsipub/config'
+import { Admission } from './admission.js'
+import { Catalog } from './catalog.js'
+import { Engine } from './engine.js'
+import { Listener } from './listener.js'
+import type { Log } from './log.js'
+import { Logins } from './logins.js'
+import { NexusRegistry } from './nexus-registry.js'
+import { SessionPool } from './pool.js'
+import { type EndLimits, SessionHost } from './session-host.js'
+import { TargetDirectory, volumeSpec } from './targets.js'
+
+export interface ServerOptions {
+  readonly config: Config
+  readonly log: Log
+  readonly engineEntry: URL
+  readonly workerEntry: URL
+  /** Called when a part has ended without which the server cannot go on. */
+  readonly onFailure: (why: string) => void
+  readonly limits?: Partial<ServerLimits>
+}
+
+export interface ServerLimits extends EndLimits {
+  /** How long sessions may take to end by themselves when the server stops. */
+  readonly drainMs: number
+}
+
+const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
+
+export class Server {
+  readonly config: Config
+  readonly #log: Log
+  readonly #limits: ServerLimits
+  readonly #catalog: Catalog
+  readonly #directory: TargetDirectory
+  readonly #engine: Engine
+  readonly #pool: SessionPool
+  readonly #host: SessionHost
+  readonly #logins: Logins
+  readonly #listener: Listener
+
+  private constructor(parts: {
+    options: ServerOptions
+    limits: ServerLimits
+    catalog: Catalog
+    directory: TargetDirectory
+    engine: Engine
+    pool: SessionPool
+    host: SessionHost
+    logins: Logins
+    listener: Listener
+  }) {
+    this.config = parts.options.config
+    this.#log = parts.options.log
+    this.#limits = parts.limits
+    this.#catalog = parts.catalog
+    this.#directory = parts.directory
+    this.#engine = parts.engine
+    this.#pool = parts.pool
+    this.#host = parts.host
+    this.#logins = parts.logins
+    this.#listener = parts.listener
+  }
+
+  /** Starts everything; rejects with one line when something cannot be. What runs by then ends with the process. */
+  static async start(options: ServerOptions): Promise<Server> {
+    const { config, log, onFailure } = options
+    const limits = { ...LIMITS, ...options.limits }
+    const catalog = new Catalog(catalogFolder(config.dataDir), log)
+    const directory = new TargetDirectory(config, catalog)
+    const engine = new Engine({ entry: options.engineEntry, dataDir: config.dataDir, logLevel: config.log.level, onFailure })
+    for (const target of directory.shared()) {
+      for (const lun of target.disks.keys()) {
+        await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, lun, { id: 0, quotaBytes: 0 }) })
+      }
+    }
+    const admission = new Admission(config.free)
+    const registry = new NexusRegistry({
+      isLive: (id) => host.isLive(id),
+      end: (id, outcome, why) => host.end(id, outcome, why),
+    })
+    const logins = new Logins({
+      hosts: () => host,
+      registry,
+      directory,
+      admission,
+      engine,
+      quotaBytes: config.free.quotaBytes,
+      advertise: config.advertise.iscsi,
+      log,
+    })
+    const pool = await SessionPool.start({
+      entry: options.workerEntry,
+      workers: config.workers,
+      logLevel: config.log.level,
+      log,
+      attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
+      detach: (slot) => engine.ask({ kind: 'worker.detach', slot }),
+      serve: (request) => logins.serve(request),
+      onFailure,
+    })
+    const host: SessionHost = new SessionHost({ pool, log, limits, onEnd: (session) => logins.sessionEnded(session) })
+    const listener = await Listener.open(config.listen.iscsi, { admission, log, take: (accepted) => host.host(accepted) })
+    if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
+      const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
+      log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
+    }
+    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener })
+  }
+
+  /** Where it listens, as `ip:port`. */
+  get address(): string {
+    return this.#listener.address
+  }
+
+  get targetCount(): number {
+    return this.#directory.names().length
+  }
+
+  get sessionCount(): number {
+    return this.#host.size
+  }
+
+  reloadCatalog(): void {
+    this.#catalog.reload()
+    this.#log.info({ event: 'catalog.reloaded', images: this.#catalog.images().size })
+  }
+
+  /** No new connection, no new login. */
+  stopAccepting(): void {
+    this.#logins.drain()
+    this.#listener.close()
+  }
+
+  /** Lets all sessions finish what they do and end; settles when none is left. */
+  async drainSessions(): Promise<void> {
+    this.#pool.tellAll({ kind: 'worker.drain', deadlineMs: this.#limits.drainMs, why: 'the server is about to stop' })
+    await this.#host.untilEmpty()
+  }
+
+  /** Ends the connections of sessions that did not. */
+  cutSessions(): void {
+    this.#log.warn({ event: 'sessions.cut', sessions: this.#host.size })
+    this.#host.cutAll()
+  }
+
+  /** Ends the workers, so that nobody writes any more; then the engine brings everything to disk. */
+  async close(): Promise<void> {
+    await this.#pool.close()
+    await this.#engine.close()
+  }
+}
+
+/** The folder of the catalog, made with all above it; throws one line when it cannot be. */
+function catalogFolder(dataDir: string): string {
+  const folder = join(dataDir, 'catalog')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+    return folder
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Error(`cannot use the data directory ${dataDir} (${code ?? message}); make it a writable folder or change dataDir`)
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The targets by name, and of which disks they consist.
+ *
+ *   PREFIX:blank   free tier: one blank disk
+ *   PREFIX:multi   free tier: four blank disks of different sizes
+ *   PREFIX:NAME    free tier: an image of the catalog
+ *   PREFIX:NAME    the operator's, from the configuration: shared by all who log in, persistent, without quota
+ *
+ * A free disk is private: each login has its own, which may take `quotaBytes` of writes *per LUN* and is gone with the session.
+ */
+import type { Config, TargetConfig } from '@scsipub/config'
+import type { VolumeSpec } from '@scsipub/contract'
+import type { Catalog } from './catalog.js'
+import type { Image } from './manifest.js'
+
+/** One LUN of a target; its number is its index. `product` as INQUIRY tells it, at most 16 ASCII characters. */
+export interface Disk {
+  readonly product: string
+  readonly sizeBytes: number
+  readonly basePath?: string
+}
+
+/** `name` is the full iSCSI name. `private`: each session has disks of its own. */
+export interface Target {
+  readonly name: string
+  readonly private: boolean
+  readonly disks: readonly Disk[]
+}
+
+const MEBIBYTE = 1024 * 1024
+const MULTI_BYTES = [8, 16, 32, 64].map((size) => size * MEBIBYTE)
+const MAX_PRODUCT_LENGTH = 16
+
+export class TargetDirectory {
+  readonly #config: Config
+  readonly #catalog: Catalog
+  readonly #fixed = new Map<string, Target>()
+
+  /** Throws when a configured target wants an image that the catalog does not have, or not in that size. */
+  constructor(config: Config, catalog: Catalog) {
+    this.#config = config
+    this.#catalog = catalog
+    this.#add('blank', true, [{ product: 'BLANK', sizeBytes: config.free.blankBytes }])
+    this.#add('multi', true, MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes })))
+    for (const target of config.targets) this.#add(target.name, false, operatorDisks(target, catalog.images()))
+  }
+
+  /** The target with that iSCSI name in any case [RFC 3722]; undefined when there is none. */
+  find(name: string): Target | undefined {
+    const lower = name.toLowerCase()
+    const prefix = `${this.#config.iqnPrefix}:`
+    if (!lower.startsWith(prefix)) return undefined
+    const leaf = lower.slice(prefix.length)
+    const fixed = this.#fixed.get(leaf)
+    if (fixed) return fixed
+    const image = this.#catalog.images().get(leaf)
+    return image && this.#target(leaf, true, [imageDisk(image, image.sizeBytes)])
+  }
+
+  /** Names of all targets, in a steady order. An operator's target hides an image of the same name. */
+  names(): string[] {
+    const leaves = new Set([...this.#fixed.keys(), ...this.#catalog.images().keys()])
+    return [...leaves].map((leaf) => this.#nameOf(leaf))
+  }
+
+  /** The operator's targets. */
+  shared(): Target[] {
+    return [...this.#fixed.values()].filter((target) => !target.private)
+  }
+
+  #add(leaf: string, isPrivate: boolean, disks: Disk[]): void {
+    this.#fixed.set(leaf, this.#target(leaf, isPrivate, disks))
+  }
+
+  #target(leaf: string, isPrivate: boolean, disks: Disk[]): Target {
+    return { name: this.#nameOf(leaf), private: isPrivate, disks }
+  }
+
+  #nameOf(leaf: string): string {
+    return `${this.#config.iqnPrefix}:${leaf}`
+  }
+}
+
+/** What to ask of the engine for a disk. Session numbers and LUNs name a private volume, the target's name a shared one. */
+export function volumeSpec(target: Target, lun: number, session: { id: number; quotaBytes: number }): VolumeSpec {
+  const disk = target.disks[lun]
+  if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
+  const leaf = target.name.slice(target.name.lastIndexOf(':') + 1)
+  return {
+    volumeId: target.private ? `session-${session.id}-lun${lun}` : `${leaf}.lun${lun}`,
+    persistence: target.private ? 'ephemeral' : 'persistent',
+    sizeBytes: disk.sizeBytes,
+    blockBytes: 512,
+    quotaBytes: target.private ? session.quotaBytes : 0,
+    ...(disk.basePath === undefined ? {} : { basePath: disk.basePath }),
+  }
+}
+
+function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string, Image>): Disk[] {
+  return luns.map(({ image: imageName, sizeBytes }, lun) => {
+    const where = `target "${name}", LUN ${lun}`
+    if (imageName === undefined) return { product: productOf(name), sizeBytes: sizeBytes ?? 0 }
+    const image = images.get(imageName)
+    if (!image) throw new Error(`${where}: the catalog has no image "${imageName}"; put it there or take the LUN out`)
+    if (sizeBytes !== undefined && sizeBytes < image.sizeBytes) {
+      throw new Error(`${where}: sizeBytes ${sizeBytes} would cut the image "${imageName}" of ${image.sizeBytes} bytes; give at least that`)
+    }
+    return imageDisk(image, sizeBytes ?? image.sizeBytes)
+  })
+}
+
+function imageDisk({ name, path }: Image, sizeBytes: number): Disk {
+  return { product: productOf(name), sizeBytes, basePath: path }
+}
+
+function productOf(name: string): string {
+  return name.toUpperCase().slice(0, MAX_PRODUCT_LENGTH)
+}
