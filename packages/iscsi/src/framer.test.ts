@@ -72,7 +72,7 @@ t.test('digests switched on while a PDU is handled count from the next one [7143
   t.equal(framer.pendingBytes, 0)
 })
 
-t.test('a wrong data digest marks the PDU and the next one is still found [7143 §7.8]', async t => {
+t.test('a wrong data digest marks the PDU and the next one is still found [7143 §7.7]', async t => {
   const on = { header: true, data: true }
   const framer = new Framer({ maxDataSegmentLength: 8192, maxAhsLength: 0 })
   framer.setDigests(on)

@@ -5,7 +5,7 @@
 // more by claiming more. With header digests the header is verified before its data length is believed.
 //
 // Left out: what a PDU means, and the reaction to a wrong data digest (the PDU is handed out and marked, since the answer
-// is a Reject or a retry, not the end of the connection [7143 §7.8]).
+// is a Reject or a retry, not the end of the connection [7143 §7.7]).
 
 import { digestMatches } from '@scsipub/bytes'
 import { BHS_SIZE, header } from './pdu/pdu.js'
