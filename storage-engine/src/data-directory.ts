@@ -42,7 +42,8 @@ export class DataDirectory {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 })
       lock = openSync(join(path, 'lock'), 'a', 0o600)
-      if (!flockExclusive(lock)) throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
+      if (!flockExclusive(lock))
+        throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
       this.#prepare()
     } catch (error) {
       if (lock !== undefined) closeSync(lock)

@@ -10,7 +10,15 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { BITMAP_PAGE_BYTES, type ControlBlock } from '@scsipub/contract'
-import { BITMAP_HEADER_BYTES, BitmapDamaged, bitmapFileBytes, countPresent, type MappedBitmap, readBitmapHeader, writeBitmapHeader } from '@scsipub/volume'
+import {
+  BITMAP_HEADER_BYTES,
+  BitmapDamaged,
+  bitmapFileBytes,
+  countPresent,
+  type MappedBitmap,
+  readBitmapHeader,
+  writeBitmapHeader,
+} from '@scsipub/volume'
 import type { PersistentFiles } from './volume-files.js'
 
 const COPY_BYTES = 1024 * 1024
@@ -101,7 +109,8 @@ export class DurableBitmap {
   /** Writes copies made by `changed`. They are durable after a sync of `fd`. */
   write({ page, bytes }: ChangedPage): void {
     const position = BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done)
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done)
   }
 
   /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has. */
@@ -114,7 +123,7 @@ export class DurableBitmap {
       if (!live.equals(this.#durable)) control.markDirty(page)
       present += countPresent(new Int32Array(live.buffer, live.byteOffset, BITMAP_PAGE_BYTES / 4))
       // A large volume has thousands of pages, and other volumes have requests.
-      if (page % 256 === 255) await new Promise((resolve) => setImmediate(resolve))
+      if (page % 256 === 255) await new Promise(resolve => setImmediate(resolve))
     }
     control.allocatedSectors = present
   }

@@ -50,7 +50,7 @@ interface Conversation {
 
 /** Answers what the supervisor asks. `closed` is called after the answer to `engine.close`. */
 export function serveSupervisor(port: MessagePort, conversation: Conversation, closed: () => void): void {
-  const take = answer<EngineRequest>(port, isEngineRequest, (request) => supervise(request, conversation, closed))
+  const take = answer<EngineRequest>(port, isEngineRequest, request => supervise(request, conversation, closed))
   port.on('message', guarded(port, take, conversation.log))
 }
 
@@ -68,10 +68,12 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       return {}
     case 'worker.attach': {
       const { slot, port } = request
-      if (slot >= MAX_WORKER_SLOTS) throw new RpcError('bad-request', `worker slot ${slot} is not below ${MAX_WORKER_SLOTS}`)
-      if (!(port instanceof MessagePort)) throw new RpcError('bad-request', 'worker.attach needs a MessagePort, transferred with it')
+      if (slot >= MAX_WORKER_SLOTS)
+        throw new RpcError('bad-request', `worker slot ${slot} is not below ${MAX_WORKER_SLOTS}`)
+      if (!(port instanceof MessagePort))
+        throw new RpcError('bad-request', 'worker.attach needs a MessagePort, transferred with it')
       workers.add(slot, port)
-      const take = answer<BorrowerRequest>(port, isBorrowerRequest, (asked) => lend(asked, conversation))
+      const take = answer<BorrowerRequest>(port, isBorrowerRequest, asked => lend(asked, conversation))
       port.on('message', guarded(port, take, log))
       return {}
     }
@@ -104,13 +106,14 @@ async function lend(request: BorrowerRequest, { engine, log }: Conversation): Pr
 
 /** A message that does not fit the contract is answered, if it has an id, and does not end the engine. */
 function guarded(port: MessagePort, take: (message: unknown) => void, log: Logger): (message: unknown) => void {
-  return (message) => {
+  return message => {
     try {
       take(message)
     } catch (error) {
       log.error({ err: error }, 'a message that does not fit the contract')
       const id = typeof message === 'object' && message !== null && 'id' in message ? message.id : undefined
-      if (typeof id === 'number') port.postMessage({ id, ok: false, code: 'bad-request', why: (error as Error).message })
+      if (typeof id === 'number')
+        port.postMessage({ id, ok: false, code: 'bad-request', why: (error as Error).message })
     }
   }
 }

@@ -3,7 +3,14 @@
  * ephemeral volume has no files until somebody writes and is never synced.
  */
 import { rm } from 'node:fs/promises'
-import { ControlBlock, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import {
+  ControlBlock,
+  RpcError,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
+  type VolumeFiles,
+  type VolumeSpec,
+} from '@scsipub/contract'
 import { SECTOR_BYTES } from '@scsipub/volume'
 import { Exclusion } from './exclusion.js'
 import type { Identity } from './identity.js'
@@ -29,7 +36,11 @@ export interface VolumeOptions {
 }
 
 /** The parts that both kinds have. */
-export function common({ spec, identity, opened }: VolumeOptions): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion'> {
+export function common({
+  spec,
+  identity,
+  opened,
+}: VolumeOptions): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion'> {
   const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
   return {
     descriptor: { spec, identity, control: control.shared },

@@ -46,9 +46,12 @@ export class Exclusion {
     const deadline = performance.now() + timeoutMs
     for (let turn = 0; this.#control.inFlight() > 0; turn++) {
       if (performance.now() >= deadline) {
-        throw new RpcError('busy', `volume ${this.#name}: I/O in flight has not ended within ${timeoutMs} ms; try again`)
+        throw new RpcError(
+          'busy',
+          `volume ${this.#name}: I/O in flight has not ended within ${timeoutMs} ms; try again`,
+        )
       }
-      await new Promise<void>((resolve) => {
+      await new Promise<void>(resolve => {
         if (turn < EAGER_TURNS) setImmediate(resolve)
         else setTimeout(resolve, POLL_MS)
       })

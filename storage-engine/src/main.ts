@@ -18,6 +18,6 @@ const port = parentPort
 const { dataDir, logLevel } = workerData as StorageEngineData
 const log = pino({ level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
 const workers = new WorkerPorts()
-const engine = new StorageEngine({ dataDir, notify: (notice) => workers.notify(notice) })
+const engine = new StorageEngine({ dataDir, notify: notice => workers.notify(notice) })
 log.info({ dataDir }, 'storage engine ready')
 serveSupervisor(port, { engine, workers, log }, () => port.close())

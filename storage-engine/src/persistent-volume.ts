@@ -7,7 +7,14 @@
  */
 import { closeSync, fdatasync, openSync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type ControlBlock, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import {
+  type ControlBlock,
+  RpcError,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
+  type VolumeFiles,
+  type VolumeSpec,
+} from '@scsipub/contract'
 import { MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
 import type { DataDirectory } from './data-directory.js'
 import { DurableBitmap, settle, type Trusted } from './durable-bitmap.js'
@@ -134,7 +141,15 @@ export async function openPersistent(o: {
     requireOverlay(paths.overlayPath, spec.sizeBytes)
     const trusted = await settle(paths, spec.sizeBytes / SECTOR_BYTES, bootId)
     files = openFiles(paths, spec.sizeBytes)
-    const volume = new PersistentVolume({ spec, identity: manifest.identity, opened, paths, files, trusted, sync: o.sync ?? syncData })
+    const volume = new PersistentVolume({
+      spec,
+      identity: manifest.identity,
+      opened,
+      paths,
+      files,
+      trusted,
+      sync: o.sync ?? syncData,
+    })
     await volume.takeStock()
     return volume
   } catch (error) {
@@ -149,7 +164,10 @@ function requireOverlay(path: string, sizeBytes: number): void {
   if (size !== sizeBytes) throw new Error(`the overlay ${path} has ${size} bytes instead of ${sizeBytes}`)
 }
 
-function openFiles(paths: { overlayPath: string; bitmapPath: string; durablePath: string }, sizeBytes: number): OpenFiles {
+function openFiles(
+  paths: { overlayPath: string; bitmapPath: string; durablePath: string },
+  sizeBytes: number,
+): OpenFiles {
   const durable = new DurableBitmap(paths.durablePath)
   let overlayFd: number | undefined
   try {

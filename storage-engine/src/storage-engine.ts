@@ -2,7 +2,14 @@
  * The engine: which volumes are open, and who is to be told. It knows nothing of threads and messages, so tests run it
  * as it is.
  */
-import { type EngineNotice, RpcError, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import {
+  type EngineNotice,
+  RpcError,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
+  type VolumeFiles,
+  type VolumeSpec,
+} from '@scsipub/contract'
 import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
 import { newIdentity } from './identity.js'
@@ -89,7 +96,11 @@ export class StorageEngine {
   }
 
   /** Runs `action` while nobody reads or writes the volume. Rejects with `RpcError` 'gone', 'busy', or as the action does. */
-  async exclusive<T>(volumeId: string, action: (volume: EngineVolume) => T | Promise<T>, timeoutMs = END_TIMEOUT_MS): Promise<T> {
+  async exclusive<T>(
+    volumeId: string,
+    action: (volume: EngineVolume) => T | Promise<T>,
+    timeoutMs = END_TIMEOUT_MS,
+  ): Promise<T> {
     const volume = await this.#get(volumeId)
     return volume.exclusion.run(() => action(volume), timeoutMs)
   }
@@ -126,9 +137,9 @@ export class StorageEngine {
   /** Ends all volumes and gives the data directory back. Rejects with what failed, after all was tried. */
   async close(): Promise<void> {
     this.#closing = true
-    const ends = await Promise.allSettled([...this.#volumes.keys()].map((volumeId) => this.destroy(volumeId)))
+    const ends = await Promise.allSettled([...this.#volumes.keys()].map(volumeId => this.destroy(volumeId)))
     this.#directory.close()
-    const failures = ends.filter((end) => end.status === 'rejected').map((end) => (end.reason as Error).message)
+    const failures = ends.filter(end => end.status === 'rejected').map(end => (end.reason as Error).message)
     if (failures.length > 0) throw new RpcError('io', failures.join('; '))
   }
 

@@ -14,7 +14,11 @@ export interface PersistentFiles extends VolumeFiles {
 
 /** Names of the files of a volume in `directory`. */
 export function filesIn(directory: string): PersistentFiles {
-  return { overlayPath: join(directory, 'overlay'), bitmapPath: join(directory, 'bitmap'), durablePath: join(directory, 'bitmap.durable') }
+  return {
+    overlayPath: join(directory, 'overlay'),
+    bitmapPath: join(directory, 'bitmap'),
+    durablePath: join(directory, 'bitmap.durable'),
+  }
 }
 
 /** Makes overlay and bitmap of an ephemeral volume. Throws `RpcError` 'space' or 'io'; nothing is left behind then. */
@@ -79,7 +83,9 @@ function makeOrRemove(directory: string, volumeId: string, make: () => void): vo
     make()
   } catch (error) {
     rmSync(directory, { recursive: true, force: true })
-    const [code, advice] = isOutOfSpace(error) ? ['space', 'the file system of the data directory is full'] : ['io', 'its files cannot be made']
+    const [code, advice] = isOutOfSpace(error)
+      ? ['space', 'the file system of the data directory is full']
+      : ['io', 'its files cannot be made']
     throw new RpcError(code, `volume ${volumeId}: ${advice} (${(error as Error).message})`)
   }
 }

@@ -37,7 +37,10 @@ export function writeManifest(directory: string, manifest: VolumeManifest): void
 export function readManifest(directory: string, volumeId: string): VolumeManifest {
   const path = join(directory, 'volume.json')
   const damaged = (what: string) =>
-    new RpcError('damaged', `volume ${volumeId} is refused: ${path} ${what}. Restore the file, or move ${directory} away to begin with an empty disk`)
+    new RpcError(
+      'damaged',
+      `volume ${volumeId} is refused: ${path} ${what}. Restore the file, or move ${directory} away to begin with an empty disk`,
+    )
   let manifest: unknown
   try {
     manifest = JSON.parse(readFileSync(path, 'utf8'))
@@ -50,6 +53,7 @@ export function readManifest(directory: string, volumeId: string): VolumeManifes
   const wrong = invalidSpec(spec)
   if (wrong) throw damaged(`is not as it should be: ${wrong}`)
   if (spec.volumeId !== volumeId) throw damaged(`belongs to volume ${spec.volumeId}`)
-  if (!HEX_32.test(identity.naa) || !identity.naa.startsWith('6') || !HEX_32.test(identity.serial)) throw damaged('has no valid identity')
+  if (!HEX_32.test(identity.naa) || !identity.naa.startsWith('6') || !HEX_32.test(identity.serial))
+    throw damaged('has no valid identity')
   return manifest
 }

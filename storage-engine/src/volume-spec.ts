@@ -14,7 +14,10 @@ const MAX_SIZE_BYTES = 2 ** 48
 export function invalidSpec(spec: VolumeSpec): string | undefined {
   const wrong: string[] = []
   const { volumeId, sizeBytes, blockBytes, quotaBytes } = spec
-  if (!VOLUME_ID.test(volumeId)) wrong.push('volumeId must be 1–128 letters, digits, dots, colons, underscores or hyphens, and begin with a letter or digit')
+  if (!VOLUME_ID.test(volumeId))
+    wrong.push(
+      'volumeId must be 1–128 letters, digits, dots, colons, underscores or hyphens, and begin with a letter or digit',
+    )
   if (blockBytes !== 512 && blockBytes !== 4096) wrong.push('blockBytes must be 512 or 4096')
   if (!(sizeBytes > 0 && sizeBytes <= MAX_SIZE_BYTES) || sizeBytes % Math.max(SECTOR_BYTES, blockBytes) !== 0) {
     wrong.push(`sizeBytes must be a positive multiple of blockBytes, at most ${MAX_SIZE_BYTES}`)
@@ -31,15 +34,18 @@ export function requireBase({ volumeId, basePath }: VolumeSpec): void {
   try {
     accessSync(basePath, constants.R_OK)
   } catch (error) {
-    throw new RpcError('base-missing', `volume ${volumeId}: its base image cannot be read, put it back: ${(error as Error).message}`)
+    throw new RpcError(
+      'base-missing',
+      `volume ${volumeId}: its base image cannot be read, put it back: ${(error as Error).message}`,
+    )
   }
 }
 
 /** Undefined, or why a volume that exists as `stored` cannot be opened as `asked`. The quota may differ. */
 export function conflict(stored: VolumeSpec, asked: VolumeSpec): string | undefined {
   const differs = (['persistence', 'sizeBytes', 'blockBytes', 'basePath'] as const)
-    .filter((key) => stored[key] !== asked[key])
-    .map((key) => `${key} is ${stored[key] ?? 'absent'} and was asked as ${asked[key] ?? 'absent'}`)
+    .filter(key => stored[key] !== asked[key])
+    .map(key => `${key} is ${stored[key] ?? 'absent'} and was asked as ${asked[key] ?? 'absent'}`)
   if (differs.length === 0) return undefined
   return `volume ${asked.volumeId} exists with other properties: ${differs.join('; ')}. Ask for it as it is, or use another volumeId for a new disk`
 }

@@ -11,7 +11,9 @@
 import koffi from 'koffi'
 import { lastError, libc } from './libc.js'
 
-const mmap = libc.func('intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)')
+const mmap = libc.func(
+  'intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)',
+)
 const munmap = libc.func('int munmap(intptr_t address, size_t length)')
 const msync = libc.func('int msync(intptr_t address, size_t length, int flags)')
 

@@ -47,7 +47,8 @@ function addressIn(view: Uint8Array, offset: number, length: number): number {
   }
   const buffer = view.buffer
   if (buffer !== lastBuffer) {
-    if (buffer.byteLength < SMALLEST_FIXED_BYTES) throw new RangeError('the buffer is too small to have a fixed address')
+    if (buffer.byteLength < SMALLEST_FIXED_BYTES)
+      throw new RangeError('the buffer is too small to have a fixed address')
     lastAddress = baseAddress(view)
     lastBuffer = buffer
   }

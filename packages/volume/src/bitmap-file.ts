@@ -72,9 +72,11 @@ export function writeBitmapHeader(fd: number, { sizeSectors, bootId }: BitmapHea
 /** Reads and checks the header of an open bitmap file. Throws `BitmapDamaged`. */
 export function readBitmapHeader(fd: number, path: string): BitmapHeader {
   const bytes = Buffer.alloc(HEADER_USED_BYTES)
-  if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) throw new BitmapDamaged(path, 'it is too short for a header')
+  if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length)
+    throw new BitmapDamaged(path, 'it is too short for a header')
   if (bytes.toString('latin1', 0, 8) !== MAGIC) throw new BitmapDamaged(path, 'it does not begin like a bitmap')
-  if (!digest(bytes).equals(bytes.subarray(DIGEST_AT, HEADER_USED_BYTES))) throw new BitmapDamaged(path, 'its header has a wrong checksum')
+  if (!digest(bytes).equals(bytes.subarray(DIGEST_AT, HEADER_USED_BYTES)))
+    throw new BitmapDamaged(path, 'its header has a wrong checksum')
   const version = bytes.readUInt32LE(8)
   if (version !== VERSION) throw new BitmapDamaged(path, `version ${version} is unknown here`)
   const sectorBytes = bytes.readUInt32LE(12)

@@ -83,7 +83,8 @@ export class BorrowedVolumes {
   #gated(descriptor: VolumeDescriptor): GatedVolume {
     const { slot, engine } = this.#context
     const { volumeId } = descriptor.spec
-    const materialise = () => engine.ask({ kind: 'volume.materialise', volumeId }).catch((error: unknown) => Promise.reject(fromReply(error)))
+    const materialise = () =>
+      engine.ask({ kind: 'volume.materialise', volumeId }).catch((error: unknown) => Promise.reject(fromReply(error)))
     return new GatedVolume({ descriptor: { ...descriptor }, slot, bases: this.#bases, materialise })
   }
 
@@ -143,7 +144,9 @@ class Loan implements BorrowedVolume {
     const inVolume = position >= 0 && length >= 0 && position + length <= this.sizeBytes
     const inBuffer = offset >= 0 && offset + length <= buffer.length
     if (inVolume && inBuffer && position % SECTOR_BYTES === 0 && length % SECTOR_BYTES === 0) return
-    throw new RangeError(`${length} bytes at ${position} (buffer ${offset} of ${buffer.length}) do not fit a volume of ${this.sizeBytes} bytes`)
+    throw new RangeError(
+      `${length} bytes at ${position} (buffer ${offset} of ${buffer.length}) do not fit a volume of ${this.sizeBytes} bytes`,
+    )
   }
 }
 

@@ -75,7 +75,8 @@ export class DataFile {
       } catch (error) {
         throw writeFailure(this.path, error)
       }
-      if (count === 0) throw new VolumeError('io-write', `cannot write ${this.path}: nothing was taken at ${position + done}`)
+      if (count === 0)
+        throw new VolumeError('io-write', `cannot write ${this.path}: nothing was taken at ${position + done}`)
       done += count
     }
   }
@@ -96,6 +97,9 @@ export class DataFile {
   }
 
   #truncated(position: number): VolumeError {
-    return new VolumeError('io-read', `cannot read ${this.path}: it ends at ${position} and had ${this.sizeBytes} bytes when it was opened`)
+    return new VolumeError(
+      'io-read',
+      `cannot read ${this.path}: it ends at ${position} and had ${this.sizeBytes} bytes when it was opened`,
+    )
   }
 }

@@ -6,7 +6,13 @@
  * queue behind it. Nothing holds the counter while it waits: whoever closed the gate waits for the counter.
  * A read in a thread pool does hold it, and the files stay open until it has ended.
  */
-import { ControlBlock, SECTORS_PER_BITMAP_PAGE, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } from '@scsipub/contract'
+import {
+  ControlBlock,
+  SECTORS_PER_BITMAP_PAGE,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
+  type VolumeFiles,
+} from '@scsipub/contract'
 import type { BaseFiles } from './base-files.js'
 import { SECTOR_BYTES } from './sector-bits.js'
 import { SectorStore } from './sector-store.js'
@@ -44,7 +50,12 @@ export class GatedVolume {
   #poll: NodeJS.Timeout | undefined
 
   /** `materialise` asks the storage engine for the volume's files; it rejects with VolumeError. */
-  constructor(o: { descriptor: VolumeDescriptor; slot: number; bases: BaseFiles; materialise: () => Promise<VolumeFiles> }) {
+  constructor(o: {
+    descriptor: VolumeDescriptor
+    slot: number
+    bases: BaseFiles
+    materialise: () => Promise<VolumeFiles>
+  }) {
     this.descriptor = o.descriptor
     this.#control = new ControlBlock(o.descriptor.control)
     this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
@@ -77,7 +88,13 @@ export class GatedVolume {
       if (outcome !== WAIT) return outcome
     }
     // The caller's buffer is its own again when we return: it may be the one that the next packet is received in.
-    return this.#wait({ kind: 'write', position, buffer: Buffer.from(buffer.subarray(offset, offset + length)), offset: 0, length })
+    return this.#wait({
+      kind: 'write',
+      position,
+      buffer: Buffer.from(buffer.subarray(offset, offset + length)),
+      offset: 0,
+      length,
+    })
   }
 
   /** Closes the files, as soon as nothing is under way or waiting. */
@@ -93,7 +110,10 @@ export class GatedVolume {
     for (let first = this.#queue[0]; first; first = this.#queue[0]) {
       const { kind, position, buffer, offset, length } = first
       try {
-        const run = kind === 'read' ? this.#readNow(position, buffer, offset, length) : this.#writeNow(position, buffer, offset, length)
+        const run =
+          kind === 'read'
+            ? this.#readNow(position, buffer, offset, length)
+            : this.#writeNow(position, buffer, offset, length)
         if (run === WAIT) return
         this.#queue.shift()
         if (run) run.then(first.resolve, first.reject)
@@ -148,7 +168,7 @@ export class GatedVolume {
     if (this.#opening) return
     this.#opening = true
     this.#materialise()
-      .then((files) => {
+      .then(files => {
         this.descriptor.files = files
       })
       .catch((error: unknown) => this.#failWrites(error))
@@ -161,8 +181,8 @@ export class GatedVolume {
   /** All that needed the overlay have the same answer; what is left (reads of a volume that nobody wrote) goes on. */
   #failWrites(error: unknown): void {
     const unwritten = this.#control.stage === VOLUME_STAGE.unwritten
-    const failed = this.#queue.filter((waiting) => waiting.kind === 'write' || !unwritten)
-    const kept = this.#queue.filter((waiting) => !failed.includes(waiting))
+    const failed = this.#queue.filter(waiting => waiting.kind === 'write' || !unwritten)
+    const kept = this.#queue.filter(waiting => !failed.includes(waiting))
     this.#queue.splice(0, this.#queue.length, ...kept)
     for (const waiting of failed) waiting.reject(error)
   }
@@ -226,7 +246,8 @@ export class GatedVolume {
    */
   #markDirty(position: number, length: number): void {
     const last = Math.floor((position + length - 1) / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE)
-    for (let page = Math.floor(position / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE); page <= last; page++) this.#control.markDirty(page)
+    for (let page = Math.floor(position / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE); page <= last; page++)
+      this.#control.markDirty(page)
   }
 
   #closeWhenIdle(): void {

@@ -1,13 +1,13 @@
-export { VolumeError, isOutOfSpace, type VolumeErrorCode } from './volume-error.js'
-export { BorrowedVolumes, type BorrowContext, type BorrowedVolume } from './borrowed-volumes.js'
-export { countPresent, SECTOR_BYTES } from './sector-bits.js'
 export {
   BITMAP_HEADER_BYTES,
   BitmapDamaged,
+  type BitmapHeader,
   bitmapFileBytes,
   createBitmapFile,
   MappedBitmap,
   readBitmapHeader,
   writeBitmapHeader,
-  type BitmapHeader,
 } from './bitmap-file.js'
+export { type BorrowContext, type BorrowedVolume, BorrowedVolumes } from './borrowed-volumes.js'
+export { countPresent, SECTOR_BYTES } from './sector-bits.js'
+export { isOutOfSpace, VolumeError, type VolumeErrorCode } from './volume-error.js'

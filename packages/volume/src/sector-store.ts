@@ -77,7 +77,13 @@ export class SectorStore {
     }
   }
 
-  #readRun(file: DataFile | undefined, position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
+  #readRun(
+    file: DataFile | undefined,
+    position: number,
+    target: Buffer,
+    offset: number,
+    length: number,
+  ): undefined | Promise<void> {
     if (!file) {
       target.fill(0, offset, offset + length)
       return undefined
@@ -85,7 +91,13 @@ export class SectorStore {
     return file.readNow(position, target, offset, length) ? undefined : file.readLater(position, target, offset, length)
   }
 
-  #readMixed(overlay: Overlay, position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
+  #readMixed(
+    overlay: Overlay,
+    position: number,
+    target: Buffer,
+    offset: number,
+    length: number,
+  ): undefined | Promise<void> {
     const { words } = overlay.bitmap
     if (length <= MERGE_MAX_BYTES && moreRuns(words, position / SECTOR_BYTES, length / SECTOR_BYTES)) {
       if (this.#merge(overlay, position, target, offset, length)) return undefined
@@ -122,7 +134,13 @@ export class SectorStore {
     return true
   }
 
-  async #readRunsLater(overlay: Overlay, position: number, target: Buffer, offset: number, length: number): Promise<void> {
+  async #readRunsLater(
+    overlay: Overlay,
+    position: number,
+    target: Buffer,
+    offset: number,
+    length: number,
+  ): Promise<void> {
     const { words } = overlay.bitmap
     for (let done = 0; done < length; ) {
       const sector = (position + done) / SECTOR_BYTES

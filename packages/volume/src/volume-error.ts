@@ -27,7 +27,9 @@ export function isOutOfSpace(error: unknown): boolean {
 
 /** The VolumeError for what a read has thrown. */
 export function readFailure(path: string, error: unknown): VolumeError {
-  return asVolumeError(error) ?? new VolumeError('io-read', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  return (
+    asVolumeError(error) ?? new VolumeError('io-read', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  )
 }
 
 /** The VolumeError for what a write has thrown. */
