@@ -1,1 +1,17 @@
-export {}
+// An initiator for tests, which can also misbehave. Development only: nothing that ships may import it.
+
+export { cdb } from './cdb.js'
+export type { CommandResult } from './command-result.js'
+export type { CommandPdu, WriteOptions } from './initiator.js'
+export { Initiator } from './initiator.js'
+export type { Agreed, LoggedIn, LoginOptions } from './login.js'
+export { INITIATOR_NAME, identityKeys, LoginRefused, login } from './login.js'
+export type { LoginAnswer } from './login-talk.js'
+export { LoginTalk, randomIsid, transit } from './login-talk.js'
+export type { ReceivedPdu } from './received-pdu.js'
+export { decodeAs } from './received-pdu.js'
+export type { TextKeys, TextPairs } from './text-keys.js'
+export { decodeKeys, decodePairs, encodeKeys } from './text-keys.js'
+export type { Ending, PortalAddress } from './wire.js'
+export { Wire } from './wire.js'
+export type { DataOutFields, WriteShare } from './write-transfer.js'
