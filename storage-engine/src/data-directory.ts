@@ -7,8 +7,8 @@
  *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable
  *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { flockExclusive } from '@scsipub/posix'
 
 const MAKING = '.making-'
@@ -40,7 +40,7 @@ export class DataDirectory {
     this.path = path
     let lock: number | undefined
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 })
+      makeDirectory(path)
       lock = openSync(join(path, 'lock'), 'a', 0o600)
       if (!flockExclusive(lock))
         throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
@@ -78,6 +78,19 @@ export class DataDirectory {
   /** Lets the next server have it. */
   close(): void {
     closeSync(this.#lock)
+  }
+}
+
+/** As `mkdir -p`. Node's own recursive form reports a read-only file system as ENOENT. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    makeDirectory(dirname(path))
+    mkdirSync(path, { mode: 0o700 })
   }
 }
 

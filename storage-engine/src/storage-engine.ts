@@ -110,19 +110,22 @@ export class StorageEngine {
    * still open then), 'gone', or 'io' (it is closed, and what was not flushed before may be lost).
    */
   async destroy(volumeId: string): Promise<void> {
-    const volume = await this.#get(volumeId)
-    const ending = this.#endings.get(volumeId) ?? this.#end(volume)
+    // Noted before anything is awaited: whoever opens the volume from now on waits for its end.
+    const ending = this.#endings.get(volumeId) ?? this.#end(volumeId, this.#get(volumeId))
     this.#endings.set(volumeId, ending)
     return ending
   }
 
-  async #end(volume: EngineVolume): Promise<void> {
-    const { volumeId } = volume.descriptor.spec
+  async #end(volumeId: string, opening: Promise<EngineVolume>): Promise<void> {
     try {
-      await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
+      const volume = await opening
+      try {
+        await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
+      } finally {
+        if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
+      }
     } finally {
       this.#endings.delete(volumeId)
-      if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
     }
   }
 

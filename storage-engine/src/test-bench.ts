@@ -1,0 +1,48 @@
+/**
+ * An engine in a temporary directory with borrowers in the same thread, for the tests of this workspace.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { VolumeSpec } from '@scsipub/contract'
+import { type BorrowContext, BorrowedVolumes } from '@scsipub/volume'
+import { type EngineOptions, StorageEngine } from './storage-engine.js'
+
+export const MIB = 1 << 20
+
+export function spec(volumeId: string, options: Partial<VolumeSpec> = {}): VolumeSpec {
+  return { volumeId, persistence: 'persistent', sizeBytes: 4 * MIB, blockBytes: 512, quotaBytes: 0, ...options }
+}
+
+/** A new directory; the caller removes it. */
+export function temporaryDirectory(parent = tmpdir()): string {
+  return mkdtempSync(join(parent, 'scsipub-engine-'))
+}
+
+export function remove(directory: string): void {
+  rmSync(directory, { recursive: true, force: true })
+}
+
+export interface Bench {
+  engine: StorageEngine
+  workers: BorrowedVolumes
+}
+
+/** An engine and one borrower, slot 0. */
+export function bench(dataDir: string, options: Partial<EngineOptions> = {}): Bench {
+  const workers = new BorrowedVolumes({
+    slot: 0,
+    engine: { ask: ask(() => engine) } as unknown as BorrowContext['engine'],
+  })
+  const engine = new StorageEngine({ dataDir, notify: notice => workers.gateOpened(notice.volumeId), ...options })
+  return { engine, workers }
+}
+
+function ask(engine: () => StorageEngine) {
+  return ({ kind, volumeId }: { kind: string; volumeId: string }): Promise<unknown> =>
+    kind === 'volume.flush' ? engine().flush(volumeId) : engine().materialise(volumeId)
+}
+
+export function bytes(fill: number, length = 4096): Buffer {
+  return Buffer.allocUnsafeSlow(length).fill(fill)
+}
