@@ -44,6 +44,9 @@ interface HeldPdu {
   readonly length: number
 }
 
+/** Stands for a command that was aborted before it came. */
+const VOID: HeldPdu = { pdu: Buffer.alloc(0), dataAt: 0, length: 0 }
+
 export class FullFeature {
   readonly tasks = new Map<number, Task>()
   readonly text: TextPhase
@@ -61,6 +64,7 @@ export class FullFeature {
   #transferTag = 0
   #inFlight = 0
   #ending = false
+  #stopped = false
 
   readonly connection: Connection
   readonly writer: PduWriter
@@ -93,6 +97,7 @@ export class FullFeature {
 
   /** A PDU off the wire, see `FramerSink`. Returns false when the connection should not be read for now. */
   pdu(buffer: Buffer, head: number, dataAt: number, length: number, digestOk: boolean): boolean {
+    if (this.#stopped) return true
     const opcode = header.get.opcode(buffer, head)
     if (!digestOk) this.#wrongDigest(opcode, buffer, head)
     else if (opcode === Opcode.dataOut) dataOutPdu(this, buffer, head, dataAt, length)
@@ -110,6 +115,7 @@ export class FullFeature {
       case 'outside':
         return
       case 'early':
+        if (this.#early.has(cmdSn)) return
         this.#early.set(cmdSn, { pdu: Buffer.from(buffer.subarray(head, dataAt + length)), dataAt: dataAt - head, length })
         return
       case 'next':
@@ -123,8 +129,19 @@ export class FullFeature {
     for (let held = this.#early.get(this.numbering.expCmdSn); held && !this.#ending; held = this.#early.get(this.numbering.expCmdSn)) {
       this.#early.delete(this.numbering.expCmdSn)
       this.numbering.advance()
-      this.#request(header.get.opcode(held.pdu, 0), held.pdu, 0, held.dataAt, held.length)
+      if (held !== VOID) this.#request(header.get.opcode(held.pdu, 0), held.pdu, 0, held.dataAt, held.length)
     }
+  }
+
+  /**
+   * A command that was aborted before it came counts as received: its number is passed over, and a copy that is
+   * held or still comes is not carried out [7143 §11.6.1]. False when the number is outside of the window.
+   */
+  passOver(cmdSn: number): boolean {
+    if (this.numbering.classify(cmdSn) === 'outside') return false
+    this.#early.set(cmdSn, VOID)
+    this.#goOn()
+    return true
   }
 
   #request(opcode: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
@@ -146,7 +163,7 @@ export class FullFeature {
       case Opcode.textRequest:
         return this.text.pdu(buffer, head, dataAt, length)
       case Opcode.logoutRequest:
-        if (logoutPdu(this, buffer, head)) this.#host.loggedOut()
+        return logoutPdu(this, buffer, head, () => this.#host.loggedOut())
     }
   }
 
@@ -194,12 +211,6 @@ export class FullFeature {
     this.#granted.delete(command)
     this.#grantedBytes -= bytes
     this.#grant()
-  }
-
-  /** Ends a task without an answer. Its `pending` I/O may still be under way. */
-  abortTask(task: Task): void {
-    task.aborted = true
-    this.close(task.command)
   }
 
   /** Runs `task` once the session's budget has room for its data; tasks are granted in the order of asking. */
@@ -280,11 +291,29 @@ export class FullFeature {
     if (this.#sleepers.length === 0) this.connection.resume()
   }
 
+  /** Takes nothing more, ends all tasks, and calls `then` when none of their I/O is under way any more. */
+  stop(then: () => void): void {
+    this.#stopped = true
+    const busy = this.abortTasks(() => true)
+    if (busy.length === 0) then()
+    else this.later(Promise.all(busy), then)
+  }
+
+  /** Ends the tasks that `which` chooses, without an answer; returns the I/O of theirs that is still under way. It never rejects. */
+  abortTasks(which: (task: Task) => boolean): Promise<void>[] {
+    const chosen = [...this.tasks.values()].filter(which)
+    for (const task of chosen) {
+      task.aborted = true
+      this.close(task.command)
+    }
+    return chosen.flatMap((task) => (task.pending ? [task.pending] : []))
+  }
+
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */
   abort(): void {
     if (this.#ending) return
     this.#ending = true
-    for (const task of [...this.tasks.values()]) this.abortTask(task)
+    this.abortTasks(() => true)
     this.#sleepers = []
     this.#early.clear()
     if (this.#inFlight === 0) this.#host.settled()

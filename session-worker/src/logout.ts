@@ -3,26 +3,33 @@ import { LogoutReason, logoutRequest, logoutResponse, LogoutStatus, RejectReason
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 
-/** Answers a logout. True when the session ends by it. */
-export function logoutPdu(phase: FullFeature, buffer: Buffer, head: number): boolean {
-  const { numbering, writer } = phase
+/**
+ * Answers a logout. When the session ends by it, its tasks are ended first: nothing of them is done or answered after the
+ * Logout Response [7143 §11.14]. `ended` is told then.
+ */
+export function logoutPdu(phase: FullFeature, buffer: Buffer, head: number, ended: () => void): void {
   const request = logoutRequest.decode(buffer, head)
-  if (logoutRequest.invalid(request)) {
-    reject(phase, RejectReason.protocolError, buffer, head)
-    return false
-  }
+  if (logoutRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
   const response = status(phase, request.reasonCode, request.cid)
-  const answer = logoutResponse.encode({
+  if (response !== LogoutStatus.closed) return answer(phase, request.initiatorTaskTag, response)
+  phase.stop(() => {
+    answer(phase, request.initiatorTaskTag, response)
+    ended()
+  })
+}
+
+function answer(phase: FullFeature, initiatorTaskTag: number, response: number): void {
+  const { numbering, writer } = phase
+  const pdu = logoutResponse.encode({
     response,
-    initiatorTaskTag: request.initiatorTaskTag,
+    initiatorTaskTag,
     statSn: numbering.takeStatSn(),
     expCmdSn: numbering.expCmdSn,
     maxCmdSn: numbering.maxCmdSn,
     time2Wait: phase.parameters.defaultTime2Wait,
     time2Retain: 0,
   })
-  writer.whole(answer, Buffer.alloc(0))
-  return response === LogoutStatus.closed
+  writer.whole(pdu, Buffer.alloc(0))
 }
 
 function status(phase: FullFeature, reason: number, cid: number): number {

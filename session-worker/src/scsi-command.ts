@@ -4,12 +4,14 @@
  * The usual READ or WRITE, whose data is in the page cache or came with the command, begins and ends here in one synchronous section.
  * Everything else becomes a task.
  */
-import { scsiCommand } from '@scsipub/iscsi'
+import { RejectReason, RESERVED_TAG, scsiCommand } from '@scsipub/iscsi'
 import { decodeLun, dispatch, encodeSense, senseCodes, status, transferLengthBytes, type Outcome } from '@scsipub/scsi'
 import type { Command } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
 import { ReadTask, type Source } from './read-task.js'
+import { reject } from './reject.js'
+import { readBytes } from './read-bytes.js'
 import { respond, respondSense } from './scsi-response.js'
 import { verify } from './verify.js'
 import { WriteTask, type Sink } from './write-task.js'
@@ -33,8 +35,21 @@ export function scsiCommandPdu(phase: FullFeature, buffer: Buffer, head: number,
     dataSn: 0,
     kept: false,
   }
+  const wrong = invalid(phase, command, length)
+  if (wrong !== undefined) return reject(phase, wrong, buffer, head)
   const outcome = dispatch(buffer, head + CDB_AT, lun ?? phase.absent(number))
   carryOut(phase, command, outcome, { buffer, dataAt, length })
+}
+
+/** Why a command cannot be taken as it came: the flags contradict each other, or its data is not what was agreed. Runs for every command. */
+function invalid(phase: FullFeature, command: Command, length: number): number | undefined {
+  const { reads, writes, final, expectedBytes } = command
+  if (command.initiatorTaskTag === RESERVED_TAG) return RejectReason.protocolError // [7143 §11.2.1.8]
+  if (!writes) return final && length === 0 && (reads || expectedBytes === 0) ? undefined : RejectReason.protocolError // [7143 §11.3.1]
+  if (reads) return RejectReason.invalidPduField // no command here moves data both ways
+  const { immediateData, initialR2T, firstBurstLength } = phase.parameters
+  if (length > 0 && (!immediateData || length > Math.min(firstBurstLength, expectedBytes))) return RejectReason.protocolError // [7143 §13.11, §13.14]
+  return final || !initialR2T ? undefined : RejectReason.protocolError // [7143 §13.10]
 }
 
 interface Immediate {
@@ -75,7 +90,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
 function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extract<Outcome, { kind: 'read' }>): void {
   const { volume } = command.lun!
   const start = lba * volume.blockBytes
-  const source: Source = (position, target, at, length) => volume.read(start + position, target, at, length)
+  const source: Source = (position, target, at, length) => readBytes(volume, start + position, target, at, length)
   const go = () => send(phase, command, blocks * volume.blockBytes, source)
   if (!fua) return go()
   // What is read with FUA has to be on the medium [SBC-3 §4.15].

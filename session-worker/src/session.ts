@@ -172,7 +172,7 @@ export class Session implements SessionActions {
     )
     this.#login = undefined
     this.#connection.flush() // the last login response has no digest [7143 §6.2]
-    this.#connection.framer.maxDataSegmentLength = offer.maxRecvDataSegmentLength
+    this.#connection.framer.maxDataSegmentLength = parameters.targetMaxRecvDataSegmentLength
     const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
     this.#connection.framer.setDigests(digests)
     this.#writer.setDigests(digests)

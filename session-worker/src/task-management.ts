@@ -6,9 +6,7 @@
  */
 import { RejectReason, TaskManagementFunction, taskManagementRequest, taskManagementResponse, TaskManagementStatus } from '@scsipub/iscsi'
 import type { TaskManagementRequest } from '@scsipub/iscsi'
-import { snLt } from '@scsipub/bytes'
 import { decodeLun, establishUnitAttention, senseCodes } from '@scsipub/scsi'
-import type { Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 
@@ -17,37 +15,36 @@ const LUN_AT = 8
 export function taskManagementPdu(phase: FullFeature, buffer: Buffer, head: number): void {
   const request = taskManagementRequest.decode(buffer, head)
   if (taskManagementRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
-  const { response, aborted } = carryOut(phase, request, decodeLun(buffer, head + LUN_AT))
+  const { response, busy } = carryOut(phase, request, decodeLun(buffer, head + LUN_AT))
   const tag = request.initiatorTaskTag
-  const busy = aborted.flatMap((task) => (task.pending ? [task.pending] : []))
-  if (busy.length === 0) return answer(phase, tag, response)
-  phase.later(Promise.allSettled(busy), () => answer(phase, tag, response))
+  if (busy.length === 0) answer(phase, tag, response)
+  else phase.later(Promise.all(busy), () => answer(phase, tag, response))
 }
 
+/** `busy`: I/O of the tasks that were ended, which has to settle before the answer. */
 interface Result {
   readonly response: number
-  readonly aborted: readonly Task[]
+  readonly busy: readonly Promise<void>[]
 }
 
-function carryOut(phase: FullFeature, request: TaskManagementRequest, lun: number): Result {
+function carryOut(phase: FullFeature, request: TaskManagementRequest, number: number): Result {
   const { functionComplete, lunDoesNotExist, reassignmentNotSupported, functionNotSupported } = TaskManagementStatus
-  const only = (response: number): Result => ({ response, aborted: [] })
+  const only = (response: number): Result => ({ response, busy: [] })
+  const lun = phase.luns.get(number)
+  const abortAll = (): Result => ({ response: functionComplete, busy: phase.abortTasks((task) => task.command.lun === lun) })
   switch (request.function) {
     case TaskManagementFunction.abortTask:
       return abortTask(phase, request)
     case TaskManagementFunction.abortTaskSet:
-      return phase.luns.has(lun) ? { response: functionComplete, aborted: abortLun(phase, lun) } : only(lunDoesNotExist)
+      return lun ? abortAll() : only(lunDoesNotExist)
     case TaskManagementFunction.clearTaskSet:
-    case TaskManagementFunction.logicalUnitReset: {
-      const unit = phase.luns.get(lun)
-      if (!unit) return only(lunDoesNotExist)
-      if (unit.shared) return only(functionNotSupported)
-      const aborted = abortLun(phase, lun)
+    case TaskManagementFunction.logicalUnitReset:
+      if (!lun) return only(lunDoesNotExist)
+      if (lun.shared) return only(functionNotSupported)
       if (request.function === TaskManagementFunction.logicalUnitReset) {
-        establishUnitAttention(unit.nexus.unitAttentions, senseCodes.busDeviceResetOccurred) // [SAM-5 §6.3.3]
+        establishUnitAttention(lun.nexus.unitAttentions, senseCodes.busDeviceResetOccurred) // [SAM-5 §6.3.3]
       }
-      return { response: functionComplete, aborted }
-    }
+      return abortAll()
     case TaskManagementFunction.taskReassign:
       return only(reassignmentNotSupported)
     default:
@@ -55,24 +52,12 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, lun: numbe
   }
 }
 
-/**
- * A task that has ended is "complete": initiators that aborted it a moment too late loop on any other answer. One that could
- * not have been received yet "does not exist" [7143 §11.6.1].
- */
+/** "Task does not exist" is for a task that has ended, or a number that is not in the window [7143 §11.6.1]. */
 function abortTask(phase: FullFeature, { referencedTaskTag, refCmdSn }: TaskManagementRequest): Result {
-  const task = phase.tasks.get(referencedTaskTag)
-  if (task) {
-    phase.abortTask(task)
-    return { response: TaskManagementStatus.functionComplete, aborted: [task] }
-  }
-  const ended = snLt(refCmdSn, phase.numbering.expCmdSn)
-  return { response: ended ? TaskManagementStatus.functionComplete : TaskManagementStatus.taskDoesNotExist, aborted: [] }
-}
-
-function abortLun(phase: FullFeature, lun: number): Task[] {
-  const tasks = [...phase.tasks.values()].filter((task) => task.command.lun?.lun === lun)
-  for (const task of tasks) phase.abortTask(task)
-  return tasks
+  const found = phase.tasks.has(referencedTaskTag)
+  const busy = phase.abortTasks((task) => task.command.initiatorTaskTag === referencedTaskTag)
+  const { functionComplete, taskDoesNotExist } = TaskManagementStatus
+  return { response: found || phase.passOver(refCmdSn) ? functionComplete : taskDoesNotExist, busy }
 }
 
 function answer(phase: FullFeature, initiatorTaskTag: number, response: number): void {
