@@ -57,7 +57,7 @@ export class StorageEngine {
     const { volumeId } = spec
     await this.#endings.get(volumeId)?.catch(() => undefined)
     const known = this.#volumes.get(volumeId)
-    if (known) {
+    if (known !== undefined) {
       const { descriptor } = await known
       const differs = conflict(descriptor.spec, spec)
       if (differs) throw new RpcError('mismatch', differs)

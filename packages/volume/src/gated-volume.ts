@@ -116,7 +116,7 @@ export class GatedVolume {
             : this.#writeNow(position, buffer, offset, length)
         if (run === WAIT) return
         this.#queue.shift()
-        if (run) run.then(first.resolve, first.reject)
+        if (run !== undefined) run.then(first.resolve, first.reject)
         else first.resolve()
       } catch (error) {
         this.#queue.shift()
@@ -196,7 +196,7 @@ export class GatedVolume {
       this.#control.leave(this.#slot)
       throw error
     }
-    if (cold) return this.#finish(cold)
+    if (cold !== undefined) return this.#finish(cold)
     this.#control.leave(this.#slot)
     return undefined
   }

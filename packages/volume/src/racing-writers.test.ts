@@ -20,7 +20,7 @@ async function race({ racer, descriptor }: RacerData): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (let index = 0; index < SECTORS; index++) {
       const at = index ^ ((racer + round) & 1)
-      if (volume.write(at * 512, sector, 0, 512)) throw new Error('nothing waits here')
+      if (volume.write(at * 512, sector, 0, 512) !== undefined) throw new Error('nothing waits here')
     }
   }
   volume.release()
