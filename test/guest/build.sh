@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds the Linux guest of the interop tests from Debian's packages alone: DIR/vmlinuz, DIR/initrd.gz and DIR/root.img.
+# About 100 s. Needs root (debootstrap changes root) and Debian's archive; called by guest-image.ts, which keeps the result.
+#
+#   build.sh DIR        DIR exists and is empty
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$1"
+[ "$(id -u)" = 0 ] || { echo 'building the guest needs root: debootstrap changes root' >&2; exit 1; }
+
+release=bookworm
+packages=open-iscsi,sg3-utils,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux
+
+# The kernel: the package that linux-image-amd64 stands for.
+image=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+[ -n "$image" ] || { echo 'no linux-image-amd64 in the package lists: run apt-get update' >&2; exit 1; }
+mkdir kernel
+(cd kernel && apt-get download "$image" && dpkg -x ./*.deb .)
+version=$(ls kernel/lib/modules)
+cp "kernel/boot/vmlinuz-$version" vmlinuz
+
+# The initial file system: busybox and what it takes to mount the root disk, in the order of insertion.
+mkdir -p initrd/bin initrd/modules initrd/root
+cp /bin/busybox initrd/bin/
+cp "$here/initrd-init.sh" initrd/init
+chmod +x initrd/init
+for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk crc16 crc32c_generic libcrc32c \
+  mbcache jbd2 ext4; do
+  file=$(find kernel/lib/modules -name "$module.ko" | head -n 1)
+  if [ -n "$file" ]; then
+    cp "$file" initrd/modules/
+    echo "$module" >> initrd/modules/order
+  fi
+done
+(cd initrd && find . | cpio -o -H newc --quiet | gzip -1 > ../initrd.gz)
+
+# The root file system, with the modules but for those of hardware that no guest has.
+debootstrap --variant=minbase --include="$packages" "$release" root
+cp "$here/init.sh" root/sbin/guest-init
+chmod +x root/sbin/guest-init
+mkdir -p root/lib/modules
+cp -a "kernel/lib/modules/$version" root/lib/modules/
+for unused in drivers/gpu drivers/media drivers/infiniband drivers/net/ethernet drivers/net/wireless drivers/staging drivers/iio \
+  drivers/hwmon drivers/input drivers/isdn drivers/bluetooth sound net/bluetooth net/mac80211; do
+  rm -rf "root/lib/modules/$version/kernel/$unused"
+done
+chroot root depmod "$version"
+rm -rf root/var/cache/apt/archives/*.deb root/var/lib/apt/lists/* root/usr/share/doc root/usr/share/man root/usr/share/locale
+mke2fs -q -t ext4 -d root root.img 1500M
+
+rm -rf kernel initrd root

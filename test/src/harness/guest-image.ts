@@ -1,0 +1,48 @@
+// The Linux guest's kernel, initial file system and root disk: built once from Debian's packages, kept outside of the work
+// tree under a name made of the recipe's content. A changed recipe builds anew; two test runs at once build it twice at
+// worst, and the first one that is done wins.
+
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from '../repository.js'
+import { runProgram } from './run-program.js'
+
+export interface GuestImage {
+  readonly kernel: string
+  readonly initrd: string
+  /** Raw ext4 image; never written, every guest runs on an overlay. */
+  readonly root: string
+}
+
+const RECIPE = join(ROOT, 'test/guest')
+const BUILD_MS = 600_000
+
+/**
+ * The image, built if it is not there (about a minute).
+ * @throws Error with the end of the build's output when it fails
+ */
+export async function guestImage(): Promise<GuestImage> {
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'scsipub-test')
+  const folder = join(cache, `linux-${recipeHash()}`)
+  if (!existsSync(folder)) {
+    mkdirSync(cache, { recursive: true })
+    const building = mkdtempSync(join(cache, 'building-'))
+    try {
+      const ran = await runProgram('sh', [join(RECIPE, 'build.sh'), building], { timeoutMs: BUILD_MS })
+      if (ran.code !== 0)
+        throw new Error(`the guest cannot be built (${ran.code}):\n${(ran.stdout + ran.stderr).slice(-3000)}`)
+      if (!existsSync(folder)) renameSync(building, folder)
+    } finally {
+      rmSync(building, { recursive: true, force: true })
+    }
+  }
+  return { kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd.gz'), root: join(folder, 'root.img') }
+}
+
+function recipeHash(): string {
+  const hash = createHash('sha256')
+  for (const name of readdirSync(RECIPE).toSorted()) hash.update(name).update(readFileSync(join(RECIPE, name)))
+  return hash.digest('hex').slice(0, 16)
+}
