@@ -3,7 +3,7 @@
  * the worker share, and written from the worker's output slab.
  *
  * Reading is synchronous: the bytes of a chunk are framed and acted upon before the next chunk is read, so nothing is
- * copied but a PDU cut in two. A peer that does not read what it asked for stops being read (`congested`).
+ * copied but the first part of a PDU cut in two; a long rest is received where it belongs. A peer that does not read what it asked for stops being read (`congested`).
  * Left out: what PDUs mean.
  */
 import net from 'node:net'
@@ -48,7 +48,10 @@ export class Connection {
       if (!goOn) this.#paused = true
       return goOn && !this.#over
     }
-    const onread = { buffer: readBuffer, callback: (bytes: number) => this.#received(bytes) }
+    const onread = {
+      buffer: () => framer.room ?? readBuffer,
+      callback: (bytes: number, buffer: Uint8Array) => this.#received(bytes, buffer),
+    }
     this.#socket = new net.Socket({ fd, readable: true, writable: true, onread } as net.SocketConstructorOpts)
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS)
@@ -120,9 +123,10 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  #received(bytes: number): boolean {
+  #received(bytes: number, buffer: Uint8Array): boolean {
     this.lastInputMs = performance.now()
-    this.#settle(this.framer.push(readBuffer, 0, bytes, this.#sink))
+    const { framer } = this
+    this.#settle(buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink))
     return !this.#paused
   }
 

@@ -52,11 +52,14 @@ function invalid(phase: FullFeature, command: Command, length: number): number |
   return final || !initialR2T ? undefined : RejectReason.protocolError // [7143 §13.10]
 }
 
+/** Data that came with the command; valid in this section only. */
 interface Immediate {
   readonly buffer: Buffer
   readonly dataAt: number
   readonly length: number
 }
+
+const NO_DATA: Immediate = { buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
 
 function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immediate: Immediate): void {
   switch (outcome.kind) {
@@ -80,7 +83,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
       return receive(phase, command, immediate, outcome.lengthBytes, (_task, data) => {
         const next = outcome.apply(data)
         if (next.kind === 'status') respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
-        else carryOut(phase, command, next, immediate)
+        else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
       })
     case 'medium':
       return respondSense(phase, command, { code: senseCodes.invalidFieldInCdb }) // no LUN here has a removable medium

@@ -194,3 +194,41 @@ t.test('random bytes never throw and never make it allocate above the limits', a
   t.ok(largest > 48, 'the allocations were seen')
   t.ok(largest <= 48 + LIMITS.maxAhsLength + 4 + LIMITS.maxDataSegmentLength + 4, `largest was ${largest}`)
 })
+
+t.test('a long rest received in place gives the same PDUs as one that is pushed', async t => {
+  const long = fc.record({
+    opcode: fc.nat(0x3f),
+    ahs: fc.constant(Buffer.alloc(0)),
+    data: fc.tuple(fc.integer({ min: 0, max: 70_000 }), fc.nat(0xff)).map(([length, fill]) => Buffer.alloc(length, fill)),
+  })
+  const sizes = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 20 })
+  const pauses = fc.func(fc.boolean())
+  let inPlace = 0
+  fc.assert(
+    fc.property(fc.array(long, { maxLength: 6 }), digests, sizes, pauses, (pdus, digests, sizes, pauses) => {
+      const framer = new Framer({ maxDataSegmentLength: 70_000, maxAhsLength: 0 })
+      framer.setDigests(digests)
+      const seen: Seen[] = []
+      const sink = collector(seen, index => pauses(index))
+      const stream = Buffer.concat(pdus.map(pdu => wire(pdu, digests)))
+      for (let at = 0, turn = 0; at < stream.length; turn += 1) {
+        const { room } = framer
+        const size = Math.min(sizes[turn % sizes.length] ?? 1, stream.length - at, room?.length ?? Infinity)
+        if (room) {
+          stream.copy(room, 0, at, at + size)
+          assert.equal(framer.received(size, sink), undefined)
+          inPlace += 1
+        } else assert.equal(framer.push(stream, at, at + size, sink), undefined)
+        at += size
+        while (framer.paused) assert.equal(framer.resume(sink), undefined)
+      }
+      assert.deepEqual(
+        seen,
+        pdus.map(pdu => expected(pdu, digests)),
+      )
+      assert.equal(framer.pendingBytes, 0)
+    }),
+    { numRuns: 60 },
+  )
+  t.ok(inPlace > 20, `${inPlace} pieces were received in place`)
+})

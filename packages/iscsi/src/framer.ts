@@ -8,6 +8,7 @@
 // is a Reject or a retry, not the end of the connection [7143 §7.7]).
 
 import { digestMatches } from '@scsipub/bytes'
+import { giveBuffer, takeBuffer } from './assembly-pool.js'
 import { BHS_SIZE, header } from './pdu/pdu.js'
 
 export interface FramerLimits {
@@ -42,6 +43,8 @@ export type FramerSink = (
 ) => boolean
 
 const DIGEST_SIZE = 4
+/** From so many missing bytes on, another copy costs more than another receive. */
+const WORTH_RECEIVING = 16 << 10
 const NONE = Buffer.alloc(0)
 
 /** Length with padding to four bytes [7143 §11.2]. */
@@ -56,9 +59,10 @@ export class Framer {
   #paused = false
   /** Bytes that came in or were left over while paused; they follow those of `#assembly`. */
   #kept: Buffer = NONE
-  /** The PDU being gathered: its first `#filled` bytes, of `#assembly.length` wanted for the next step. */
+  /** The PDU being gathered: its first `#filled` bytes, of `#wanted` for the next step; nothing is gathered when that is 0. */
   #assembly: Buffer = NONE
   #filled = 0
+  #wanted = 0
   // The PDU that was measured last. Its lengths were fixed then: later changes of digests apply to later PDUs.
   #complete = false
   #dataAt = 0
@@ -113,6 +117,22 @@ export class Framer {
     return this.#fault
   }
 
+  /**
+   * Where the next bytes of a long PDU would be copied to: they may be received there, and told by `received`, in place of
+   * `push`. Undefined when little or nothing is missing. Valid until the next call of `push`, `received` or `resume`.
+   */
+  get room(): Buffer | undefined {
+    if (this.#paused || this.#wanted - this.#filled < WORTH_RECEIVING) return undefined
+    return this.#assembly.subarray(this.#filled, this.#wanted)
+  }
+
+  /** The first `count` bytes of `room` have been filled. Like `push` in everything else. */
+  received(count: number, sink: FramerSink): FramerFault | undefined {
+    this.#filled += count
+    if (this.#filled === this.#wanted) this.#run(NONE, 0, 0, sink)
+    return this.#fault
+  }
+
   /** Goes on after a pause with the bytes that were stored. A sink may pause again at once. */
   resume(sink: FramerSink): FramerFault | undefined {
     if (this.#fault) return this.#fault
@@ -127,25 +147,23 @@ export class Framer {
   /** Parses until the bytes end, the sink pauses or a fault is found. @returns the index of the first byte not used. */
   #run(chunk: Buffer, start: number, end: number, sink: FramerSink): number {
     let at = start
-    while (at < end) {
-      if (this.#assembly.length > 0) {
+    while (at < end || (this.#wanted > 0 && this.#filled === this.#wanted)) {
+      if (this.#wanted > 0) {
         at += this.#gather(chunk, at, end)
-        if (this.#filled < this.#assembly.length) return at
+        if (this.#filled < this.#wanted) return at
         if (!this.#complete) {
           if (!this.#grow()) return at
-          if (this.#filled < this.#assembly.length) continue
+          if (this.#filled < this.#wanted) continue
         }
-        const whole = this.#assembly
-        this.#assembly = NONE
-        this.#filled = 0
-        if (!this.#emit(whole, 0, sink)) return at
+        if (!this.#emitAssembly(sink)) return at
         continue
       }
       const available = end - at
       const wanted = this.#measure(chunk, at, available)
       if (wanted === 0) return at
       if (wanted > available) {
-        this.#assembly = Buffer.allocUnsafe(wanted)
+        this.#assembly = takeBuffer(wanted)
+        this.#wanted = wanted
         continue
       }
       at += wanted
@@ -155,7 +173,7 @@ export class Framer {
   }
 
   #gather(chunk: Buffer, at: number, end: number): number {
-    const count = Math.min(end - at, this.#assembly.length - this.#filled)
+    const count = Math.min(end - at, this.#wanted - this.#filled)
     chunk.copy(this.#assembly, this.#filled, at, at + count)
     this.#filled += count
     return count
@@ -165,11 +183,23 @@ export class Framer {
   #grow(): boolean {
     const wanted = this.#measure(this.#assembly, 0, this.#filled)
     if (wanted === 0) return false
-    if (wanted === this.#assembly.length) return true
-    const larger = Buffer.allocUnsafe(wanted)
-    this.#assembly.copy(larger, 0, 0, this.#filled)
-    this.#assembly = larger
+    this.#wanted = wanted
+    if (wanted <= this.#assembly.length) return true
+    const smaller = this.#assembly
+    this.#assembly = takeBuffer(wanted)
+    smaller.copy(this.#assembly, 0, 0, this.#filled)
+    giveBuffer(smaller)
     return true
+  }
+
+  #emitAssembly(sink: FramerSink): boolean {
+    const whole = this.#assembly
+    this.#assembly = NONE
+    this.#filled = 0
+    this.#wanted = 0
+    const goOn = this.#emit(whole, 0, sink)
+    giveBuffer(whole)
+    return goOn
   }
 
   /**
