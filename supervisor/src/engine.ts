@@ -35,7 +35,13 @@ export class Engine {
 
   /** Flushes and closes every volume, then ends the thread. Rejects when the engine could not do so. */
   async close(): Promise<void> {
+    this.#over = true // the thread ends by itself, and may have done so before its answer is looked at
     await this.ask({ kind: 'engine.close' })
+    await this.#worker.terminate()
+  }
+
+  /** Ends the thread as it is, which loses nothing that has been acknowledged as flushed. */
+  async terminate(): Promise<void> {
     this.#over = true
     await this.#worker.terminate()
   }

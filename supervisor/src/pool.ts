@@ -90,7 +90,7 @@ export class SessionPool {
       const pool = new SessionPool({
         ...options,
         onFailure: (why) => {
-          reject(new Error(why))
+          void pool.close().then(() => reject(new Error(why)))
           options.onFailure(why)
         },
       })
@@ -163,7 +163,7 @@ export class SessionPool {
     try {
       await this.#options.attach(ready.slot, ready.enginePort)
     } catch (error) {
-      this.#options.log.error({ event: 'worker.attach.failed', threadId: worker.threadId, error: String(error) })
+      if (!this.#closing) this.#options.onFailure(`a session worker cannot reach the storage engine: ${(error as Error).message}`)
       return
     }
     this.#attached.set(worker.threadId, worker)

@@ -69,13 +69,24 @@ export class Server {
     this.#listener = parts.listener
   }
 
-  /** Starts everything; rejects with one line when something cannot be. What runs by then ends with the process. */
+  /** Starts everything; rejects with one line when something cannot be, and ends what runs by then. */
   static async start(options: ServerOptions): Promise<Server> {
+    const undo: (() => Promise<void>)[] = []
+    try {
+      return await Server.#start(options, undo)
+    } catch (error) {
+      for (const end of undo.reverse()) await end()
+      throw error
+    }
+  }
+
+  static async #start(options: ServerOptions, undo: (() => Promise<void>)[]): Promise<Server> {
     const { config, log, onFailure } = options
     const limits = { ...LIMITS, ...options.limits }
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
     const directory = new TargetDirectory(config, catalog)
     const engine = new Engine({ entry: options.engineEntry, dataDir: config.dataDir, logLevel: config.log.level, onFailure })
+    undo.push(() => engine.terminate())
     for (const target of directory.shared()) {
       for (const lun of target.disks.keys()) {
         await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, lun, { id: 0, quotaBytes: 0 }) })
@@ -106,6 +117,7 @@ export class Server {
       serve: (request) => logins.serve(request),
       onFailure,
     })
+    undo.push(() => pool.close())
     const host: SessionHost = new SessionHost({ pool, log, limits, onEnd: (session) => logins.sessionEnded(session) })
     const listener = await Listener.open(config.listen.iscsi, { admission, log, take: (accepted) => host.host(accepted) })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
