@@ -95,13 +95,13 @@ export class DurableBitmap {
     closeSync(this.#fd)
   }
 
-  /** Copies of those of the given live pages that differ. A mark may have been set without a new bit. */
-  changed(bitmap: MappedBitmap, pages: readonly number[]): ChangedPage[] {
+  /** Copies of those of the given live pages that differ or are in `always`. A mark may have been set without a new bit. */
+  changed(bitmap: MappedBitmap, pages: readonly number[], always: ReadonlySet<number>): ChangedPage[] {
     const changed: ChangedPage[] = []
     for (const page of pages) {
       const live = pageOf(bitmap, page)
       this.#read(page)
-      if (!live.equals(this.#durable)) changed.push({ page, bytes: Buffer.from(live) })
+      if (always.has(page) || !live.equals(this.#durable)) changed.push({ page, bytes: Buffer.from(live) })
     }
     return changed
   }

@@ -46,6 +46,10 @@ export class PersistentVolume implements EngineVolume {
   readonly #commit = new GroupCommit(() => this.#flushOnce())
   #ending = false
   #failed: string | undefined
+  /** Pages that were written to the durable bitmap and may not have reached the disk: they look right and are not. */
+  readonly #unsure = new Set<number>()
+  /** The server before this one may have been killed between a write of the durable bitmap and its sync. */
+  #synced = false
 
   /** Use `openPersistent`. */
   constructor(o: VolumeOptions & { paths: VolumeFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
@@ -89,11 +93,16 @@ export class PersistentVolume implements EngineVolume {
     const { overlayFd, bitmap, durable } = this.#files
     const pages = this.control.takeDirty()
     try {
-      const changed = durable.changed(bitmap, pages)
+      const changed = durable.changed(bitmap, pages, this.#unsure)
       await this.#syncOverlay(overlayFd)
-      if (changed.length === 0) return
-      for (const page of changed) durable.write(page)
+      if (changed.length === 0 && this.#synced) return
+      for (const page of changed) {
+        this.#unsure.add(page.page)
+        durable.write(page)
+      }
       await this.#sync(durable.fd)
+      this.#unsure.clear()
+      this.#synced = true
     } catch (error) {
       for (const page of pages) this.control.markDirty(page)
       throw error instanceof RpcError ? error : this.#io((error as Error).message)

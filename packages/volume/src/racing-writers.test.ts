@@ -2,26 +2,35 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { BorrowedVolumes } from './borrowed-volumes.js'
+import { countPresent, setPresent } from './sector-bits.js'
 import { TestVolume } from './test-engine.js'
 
-const SECTORS = 64 * 1024
-const ROUNDS = 3
+const SECTORS = 128 * 1024
 
 interface RacerData {
   racer: number
+  /** Bits that are fought over without any I/O in between, which would keep the racers apart. */
+  words: Int32Array
   descriptor: TestVolume['descriptor']
+  start: Int32Array
 }
 
-/** Both racers write every sector of the volume, the even and the odd ones in turns, so that each word is fought over. */
-async function race({ racer, descriptor }: RacerData): Promise<void> {
+/**
+ * Each sector once. In the first half each racer has every other one, so both set bits of the same words and a lost bit
+ * stays lost; in the second half both write all, so both may count the same sector.
+ */
+async function race({ racer, descriptor, start, words }: RacerData): Promise<void> {
   const engine = { ask: () => Promise.reject(new Error('the files are there')) }
   const volume = new BorrowedVolumes({ slot: racer, engine }).borrow(descriptor)
   const sector = Buffer.allocUnsafeSlow(512).fill(racer + 1)
-  for (let round = 0; round < ROUNDS; round++) {
-    for (let index = 0; index < SECTORS; index++) {
-      const at = index ^ ((racer + round) & 1)
-      if (volume.write(at * 512, sector, 0, 512) !== undefined) throw new Error('nothing waits here')
-    }
+  Atomics.add(start, 0, 1)
+  while (Atomics.load(start, 0) < 2);
+  for (let bit = racer; bit < 32; bit += 2) {
+    for (let word = 0; word < words.length; word++) setPresent(words, word * 32 + bit, 1)
+  }
+  for (let index = 0; index < SECTORS; index++) {
+    if (index < SECTORS / 2 && (index & 1) !== racer) continue
+    if (volume.write(index * 512, sector, 0, 512) !== undefined) throw new Error('nothing waits here')
   }
   volume.release()
 }
@@ -35,10 +44,13 @@ if (!isMainThread && (workerData as Partial<RacerData> | null)?.descriptor) {
     const made = new TestVolume({ sizeBytes: SECTORS * 512, parent: '/dev/shm' })
     t.teardown(() => made.remove())
     const descriptor = { ...made.descriptor, files: made.makeFiles() }
+    const start = new Int32Array(new SharedArrayBuffer(8))
+    const words = new Int32Array(new SharedArrayBuffer(4 * 65536))
     const racers = [0, 1].map(
-      racer => new Worker(fileURLToPath(import.meta.url), { workerData: { racer, descriptor } }),
+      racer => new Worker(fileURLToPath(import.meta.url), { workerData: { racer, descriptor, start, words } }),
     )
     await Promise.all(racers.map(racer => once(racer, 'exit')))
+    t.equal(countPresent(words), words.length * 32)
     t.equal(made.control.allocatedSectors, SECTORS)
     t.equal(made.control.inFlight(), 0)
     const volume = made.worker(2).borrow(descriptor)
