@@ -16,6 +16,8 @@ const sha256 = (content: Buffer) => createHash('sha256').update(content).digest(
 function script(portal: string): string {
   const node = (name: string) => `iscsiadm -m node -T ${iqn(name)} -p ${portal}`
   const verify = 'fio --name=verify --filename=/mnt/data --size=16m --rw=randwrite --bsrange=512-64k --bs_unaligned=0'
+  // udev looks at a disk that was written to once more: it has to be done before the disk goes.
+  const leave = (step: string, name: string) => `udevadm settle\nstep ${step} ${node(name)} --logout`
   return `
 step discovery iscsiadm -m discovery -t sendtargets -p ${portal}
 
@@ -35,7 +37,7 @@ step ready sg_turs --number=100 $d
 step sense sg_requests $d
 step caching cat /sys/block/$(basename $d)/device/scsi_disk/*/cache_type
 step session iscsiadm -m session -P 2
-step logout ${node('blank')} --logout
+${leave('logout', 'blank')}
 
 step header-digest ${node('blank')} -o update -n node.conn[0].iscsi.HeaderDigest -v CRC32C
 step data-digest ${node('blank')} -o update -n node.conn[0].iscsi.DataDigest -v CRC32C
@@ -45,24 +47,24 @@ step fresh cmp -n 67108864 $d /dev/zero
 step digest-fio fio --name=verify --filename=$d --size=32m --rw=randrw --bsrange=4k-256k --direct=1 --ioengine=libaio --iodepth=16 \\
   --verify=crc32c --do_verify=1 --verify_fatal=1 --output-format=terse
 step digest-session iscsiadm -m session -P 2
-step digest-logout ${node('blank')} --logout
+${leave('digest-logout', 'blank')}
 
 step multi-login ${node('multi')} --login
 d=$(disk :multi 0); disk :multi 1 > /dev/null
 step multi-luns sg_luns $d
 step multi-disks sh -c 'ls /dev/disk/by-path/ | grep -c ":multi-lun-[0-9]*$"'
 step multi-ids sh -c 'for d in $(ls /dev/disk/by-path/*:multi-lun-* | grep -v part); do cat /sys/block/$(basename $(readlink -f $d))/device/wwid; done'
-step multi-logout ${node('multi')} --logout
+${leave('multi-logout', 'multi')}
 
 step image-login ${node('picture')} --login
 d=$(disk :picture 0)
 step image-sum sh -c "sha256sum < $d"
 step image-write dd if=/dev/urandom of=$d bs=64k count=4 oflag=direct conv=notrunc
-step image-logout ${node('picture')} --logout
+${leave('image-logout', 'picture')}
 step image-again ${node('picture')} --login
 d=$(disk :picture 0)
 step image-sum-again sh -c "sha256sum < $d"
-step image-logout-again ${node('picture')} --logout
+${leave('image-logout-again', 'picture')}
 
 step refused iscsiadm -m node -T ${iqn('nothing-of-this-name')} -p ${portal} -o new
 step refused-login iscsiadm -m node -T ${iqn('nothing-of-this-name')} -p ${portal} --login
