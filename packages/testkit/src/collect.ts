@@ -11,6 +11,7 @@ import { answerR2t } from './write-transfer.js'
 interface Collector {
   readonly wire: Wire
   readonly agreed: Agreed
+  readonly longestSegment: number
   readonly watch: { readonly expStatSn: number }
 }
 

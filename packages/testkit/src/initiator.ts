@@ -72,6 +72,8 @@ export class Initiator {
   readonly watch: SequenceWatch
   /** CmdSN of the next command that is not immediate. */
   cmdSn: number
+  /** Longest data segment of a Data-Out PDU; what the target takes, unless a test wants shorter ones. */
+  longestSegment: number
   #tag = 0x10
 
   private constructor(wire: Wire, session: LoggedIn) {
@@ -79,6 +81,7 @@ export class Initiator {
     this.session = session
     this.watch = new SequenceWatch(session.last)
     this.cmdSn = session.last.expCmdSn
+    this.longestSegment = session.agreed.targetMaxRecvDataSegmentLength
     wire.onPdu = pdu => {
       this.watch.see(pdu)
       this.#answerPing(pdu)
@@ -224,7 +227,7 @@ export class Initiator {
   }
 
   /** A ping and its echo [7143 §11.18]. All that was sent before and has to be answered at once is answered before it. */
-  async ping(data = Buffer.alloc(0), immediate = true): Promise<NopIn & { data: Buffer }> {
+  async ping(data: Buffer = Buffer.alloc(0), immediate = true): Promise<NopIn & { data: Buffer }> {
     const tag = this.request(nopOut, { immediate, targetTransferTag: RESERVED_TAG }, data)
     const pdu = await this.takePdu(nopIn, tag)
     return { ...decodeAs(nopIn, pdu), data: pdu.data }

@@ -15,7 +15,7 @@ export interface WriteShare {
 /** What this needs of an initiator. */
 interface Sender {
   readonly wire: Wire
-  readonly agreed: Agreed
+  readonly longestSegment: number
   readonly watch: { readonly expStatSn: number }
 }
 
@@ -74,7 +74,7 @@ function sendSequence(
   start: number,
   end: number,
 ): void {
-  const longest = sender.agreed.targetMaxRecvDataSegmentLength
+  const longest = sender.longestSegment
   let dataSn = 0
   let at = start
   do {

@@ -1,0 +1,128 @@
+// What the protocol suites share: the address of the server under test, sessions that end with their test, content that is
+// the same in every run, and a look at what the server's process holds.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { Initiator, type LoginOptions, type PortalAddress } from '@scsipub/testkit'
+import { iqn, type Server } from '../harness/server.js'
+
+export const BLOCK = 512
+export const BLANK = iqn('blank')
+/** Blocks of the default blank disk. */
+export const BLANK_BLOCKS = (64 << 20) / BLOCK
+
+export function portal(server: Server): PortalAddress {
+  return { host: '127.0.0.1', port: server.port }
+}
+
+/** Logs in to the blank disk unless told otherwise, gives the session to `use`, and closes the connection. */
+export async function withSession(
+  server: Server,
+  options: LoginOptions,
+  use: (initiator: Initiator) => Promise<void>,
+): Promise<void> {
+  const initiator = await Initiator.login(portal(server), { target: BLANK, ...options })
+  try {
+    await use(initiator)
+  } finally {
+    await initiator.close()
+  }
+}
+
+/** A discovery session for `use`. */
+export async function withDiscovery(server: Server, use: (initiator: Initiator) => Promise<void>): Promise<void> {
+  const initiator = await Initiator.login(portal(server))
+  try {
+    await use(initiator)
+  } finally {
+    await initiator.close()
+  }
+}
+
+/** Bytes that look random, differ from block to block, and depend on `seed` alone. */
+export function content(bytes: number, seed: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
+  let state = (seed * 2654435761) >>> 0 || 1
+  for (let at = 0; at < bytes; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    buffer[at] = state >>> 24
+  }
+  return buffer
+}
+
+/**
+ * Waits until `condition` holds; looks every 20 ms.
+ * @throws Error after `deadlineMs`, with the last value that `show` gave
+ */
+export async function until(
+  what: string,
+  condition: () => boolean,
+  { deadlineMs = 10_000, show = () => '' }: { deadlineMs?: number; show?: () => string } = {},
+): Promise<void> {
+  const end = performance.now() + deadlineMs
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what} ${show()}`)
+    await setTimeout(20)
+  }
+}
+
+/** Lets the event loop take in everything that the kernel has ready by now, on all sockets. */
+export async function takeInWhatIsThere(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await setImmediate()
+}
+
+/** What the server's process and its data directory hold at a moment. */
+export interface Holdings {
+  readonly descriptors: number
+  readonly mappings: number
+  /** Files below the data directory, less the catalog and the configuration. */
+  readonly files: readonly string[]
+}
+
+/** Process id of the server, as it told itself. */
+export function pidOf(server: Server): number {
+  const line = server.log.find(({ event }) => event === 'server.ready')
+  const pid = line?.pid
+  if (typeof pid !== 'number') throw new Error('server.ready does not tell the pid')
+  return pid
+}
+
+/** Descriptors, and mappings of files below the data directory: those of libraries come and go as code is loaded. */
+export function holdings(server: Server): Holdings {
+  const proc = `/proc/${pidOf(server)}`
+  const mapped = readFileSync(`${proc}/maps`, 'utf8')
+    .split('\n')
+    .filter(line => line.includes(server.dataDir))
+  return { descriptors: readdirSync(`${proc}/fd`).length, mappings: mapped.length, files: volumeFiles(server) }
+}
+
+/** Files that belong to volumes. */
+export function volumeFiles(server: Server): string[] {
+  return readdirSync(server.dataDir, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name !== 'config.json')
+    .map(entry => join(entry.parentPath, entry.name))
+    .filter(path => !path.startsWith(join(server.dataDir, 'catalog')))
+    .sort()
+}
+
+/** Sessions and connections whose end was not seen yet keep things for a moment; waits until nothing more than `before` is held. */
+export async function untilNoMoreThan(server: Server, before: Holdings): Promise<void> {
+  await until(
+    'descriptors, mappings and files go back',
+    () => {
+      const now = holdings(server)
+      return (
+        now.descriptors <= before.descriptors &&
+        now.mappings <= before.mappings &&
+        now.files.length <= before.files.length
+      )
+    },
+    {
+      show: () => {
+        const now = holdings(server)
+        return `descriptors ${before.descriptors} → ${now.descriptors}, mappings ${before.mappings} → ${now.mappings}, files ${now.files.join(' ')}`
+      },
+    },
+  )
+}
