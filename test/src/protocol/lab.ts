@@ -97,10 +97,13 @@ export function holdings(server: Server): Holdings {
   return { descriptors: readdirSync(`${proc}/fd`).length, mappings: mapped.length, files: volumeFiles(server) }
 }
 
+/** The configuration, and the lock that keeps a second server away. */
+const NOT_OF_VOLUMES = ['config.json', 'lock']
+
 /** Files that belong to volumes. */
 export function volumeFiles(server: Server): string[] {
   return readdirSync(server.dataDir, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && entry.name !== 'config.json')
+    .filter(entry => entry.isFile() && !NOT_OF_VOLUMES.includes(entry.name))
     .map(entry => join(entry.parentPath, entry.name))
     .filter(path => !path.startsWith(join(server.dataDir, 'catalog')))
     .sort()
