@@ -13,7 +13,8 @@ const SERVICES = ['storage-engine', 'session-worker', 'supervisor']
 const STAMP = join(ROOT, 'supervisor/dist/.built')
 const OLDEST_NODE = 20
 
-if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) fail(`needs Node ${OLDEST_NODE} or later; this is ${process.version}`)
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
+  fail(`needs Node ${OLDEST_NODE} or later; this is ${process.version}`)
 if (!installed()) step('npm ci', 'npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'])
 if (!built()) {
   step('the build', process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', ...SERVICES])
@@ -40,10 +41,14 @@ function installed() {
 function built() {
   const built = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs
   if (built === undefined) return false
-  const packages = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`)
+  const packages = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}`)
   const roots = ['tsconfig.base.json', 'node_modules/.package-lock.json']
-  const own = [...packages, ...SERVICES].flatMap((path) => [`${path}/tsconfig.json`, `${path}/package.json`, `${path}/src`])
-  return [...roots, ...own].every((path) => unchanged(join(ROOT, path), built))
+  const own = [...packages, ...SERVICES].flatMap(path => [
+    `${path}/tsconfig.json`,
+    `${path}/package.json`,
+    `${path}/src`,
+  ])
+  return [...roots, ...own].every(path => unchanged(join(ROOT, path), built))
 }
 
 /** Whether a file, or a folder with all in it, is older than `time`. A folder's own time tells of what has been deleted. */
@@ -51,7 +56,7 @@ function unchanged(path, time) {
   const status = statSync(path, { throwIfNoEntry: false })
   if (!status) return true
   if (status.mtimeMs >= time) return false
-  return !status.isDirectory() || readdirSync(path).every((name) => unchanged(join(path, name), time))
+  return !status.isDirectory() || readdirSync(path).every(name => unchanged(join(path, name), time))
 }
 
 function step(name, command, args) {

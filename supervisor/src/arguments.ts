@@ -12,12 +12,18 @@ An environment variable SCSIPUB_<PATH> overrides a key: SCSIPUB_LISTEN_ISCSI=127
 SIGTERM ends sessions and stops; SIGHUP reads the catalog again.
 `
 
-export type Arguments = { readonly kind: 'serve'; readonly config?: string } | { readonly kind: 'help' } | { readonly kind: 'wrong'; readonly why: string }
+export type Arguments =
+  | { readonly kind: 'serve'; readonly config?: string }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly why: string }
 
 /** Reads the arguments that follow the script's name. */
 export function readArguments(args: readonly string[]): Arguments {
   try {
-    const { values } = parseArgs({ args: [...args], options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
+    const { values } = parseArgs({
+      args: [...args],
+      options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    })
     if (values.help) return { kind: 'help' }
     return values.config === undefined ? { kind: 'serve' } : { kind: 'serve', config: values.config }
   } catch (error) {

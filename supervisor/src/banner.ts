@@ -12,7 +12,11 @@ export interface Ready {
 }
 
 /** Says it; `terminal` writes plain text, or is undefined when nobody sits there. */
-export function announce({ config, iscsi, targets }: Ready, log: Log, terminal: ((text: string) => void) | undefined): void {
+export function announce(
+  { config, iscsi, targets }: Ready,
+  log: Log,
+  terminal: ((text: string) => void) | undefined,
+): void {
   log.child({}, { level: 'info' }).info({ event: 'server.ready', iscsi, targets, pid: process.pid })
   terminal?.(bannerText({ config, iscsi, targets }))
 }

@@ -54,12 +54,17 @@ export class Catalog {
     for (const file of this.#files('.json')) {
       const image = readManifest(join(this.#folder, file))
       const why =
-        typeof image === 'string' ? image : images.has(image.name) ? `another manifest has the name "${image.name}" too` : undefined
+        typeof image === 'string'
+          ? image
+          : images.has(image.name)
+            ? `another manifest has the name "${image.name}" too`
+            : undefined
       if (why !== undefined) warnings.add(JSON.stringify({ manifest: file, why }))
       else if (typeof image !== 'string') images.set(image.name, image)
     }
     for (const warning of warnings) {
-      if (!this.#warned.has(warning)) this.#log.warn({ event: 'catalog.image.skipped', ...(JSON.parse(warning) as object) })
+      if (!this.#warned.has(warning))
+        this.#log.warn({ event: 'catalog.image.skipped', ...(JSON.parse(warning) as object) })
     }
     this.#warned = warnings
     this.#images = images
@@ -68,14 +73,14 @@ export class Catalog {
   /** What would be different if anything were. */
   #print(): string {
     return this.#files('')
-      .map((file) => `${file} ${timeOf(join(this.#folder, file))}`)
+      .map(file => `${file} ${timeOf(join(this.#folder, file))}`)
       .join('\n')
   }
 
   #files(ending: string): string[] {
     try {
       return readdirSync(this.#folder)
-        .filter((file) => file.endsWith(ending) && !file.startsWith('.'))
+        .filter(file => file.endsWith(ending) && !file.startsWith('.'))
         .sort()
     } catch (error) {
       this.#log.error({ event: 'catalog.unreadable', folder: this.#folder, error: String(error) })

@@ -28,9 +28,9 @@ export class Engine {
     this.#worker = new Worker(entry, { workerData: { dataDir, logLevel } })
     this.#requester = new Requester(this.#worker)
     this.ask = this.#requester.ask.bind(this.#requester) as Requester<EngineRequest, EngineReplies>['ask']
-    this.#worker.on('message', (message) => this.#requester.accept(message))
-    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error.message : String(error)))
-    this.#worker.on('exit', (code) => this.#end(`the storage engine ended with code ${code}`))
+    this.#worker.on('message', message => this.#requester.accept(message))
+    this.#worker.on('error', error => this.#end(error instanceof Error ? error.message : String(error)))
+    this.#worker.on('exit', code => this.#end(`the storage engine ended with code ${code}`))
   }
 
   /** Flushes and closes every volume, then ends the thread. Rejects when the engine could not do so. */

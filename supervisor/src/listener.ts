@@ -34,15 +34,21 @@ export class Listener {
   private constructor(server: Server, parts: ListenerParts) {
     this.#server = server
     this.#parts = parts
-    server.on('connection', (socket) => this.#accept(socket))
+    server.on('connection', socket => this.#accept(socket))
     server.on('error', (error: NodeJS.ErrnoException) => this.#acceptFailed(error))
   }
 
   /** Listens; rejects with a line that a person can act on. */
   static open({ host, port }: Address, parts: ListenerParts): Promise<Listener> {
-    const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS })
+    const server = createServer({
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+    })
     return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) => reject(new Error(listenFault(formatPeer(host, port), error), { cause: error }))
+      const failed = (error: NodeJS.ErrnoException) =>
+        reject(new Error(listenFault(formatPeer(host, port), error), { cause: error }))
       server.once('error', failed)
       server.listen({ host, port, backlog: BACKLOG }, () => {
         server.off('error', failed)
@@ -97,7 +103,11 @@ export class Listener {
   #acceptFailed(error: NodeJS.ErrnoException): void {
     const kind = classify(error.code)
     if (kind === 'peer') this.#parts.log.debug({ event: 'accept.failed', code: error.code })
-    else this.#tell(kind === 'exhausted' ? 'accept.exhausted' : 'accept.failed', { code: error.code, error: error.message })
+    else
+      this.#tell(kind === 'exhausted' ? 'accept.exhausted' : 'accept.failed', {
+        code: error.code,
+        error: error.message,
+      })
   }
 
   #tell(event: string, fields: object): void {

@@ -4,7 +4,9 @@
  */
 import type { LoginRefusal } from '@scsipub/contract'
 
-const refusal = (status: number) => (why: string): LoginRefusal => ({ class: status >>> 8, detail: status & 0xff, why })
+const refusal =
+  (status: number) =>
+  (why: string): LoginRefusal => ({ class: status >>> 8, detail: status & 0xff, why })
 
 export const targetNotFound = refusal(0x0203)
 export const tooManyConnections = refusal(0x0206)

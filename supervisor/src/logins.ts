@@ -79,7 +79,11 @@ export class Logins {
     if (this.#draining) return { refuse: draining() }
     const target = this.#targetOf(request)
     if (target && 'refuse' in target) return target
-    const claim = { ...request, targetName: target?.name ?? '', principal: target?.private ? partyOf(session.peerAddress) : '' }
+    const claim = {
+      ...request,
+      targetName: target?.name ?? '',
+      principal: target?.private ? partyOf(session.peerAddress) : '',
+    }
     const nexus = target ? await registry.open(claim) : registry.openDiscovery(request)
     if ('refuse' in nexus) return nexus
     const opened = await this.#furnish(session, target)
@@ -87,7 +91,11 @@ export class Logins {
       registry.close(session.id)
       return opened
     }
-    session.login = { initiator: printable(request.initiatorName), target: target?.name ?? 'discovery', tsih: nexus.tsih }
+    session.login = {
+      initiator: printable(request.initiatorName),
+      target: target?.name ?? 'discovery',
+      tsih: nexus.tsih,
+    }
     this.#parts.log.info({
       event: 'session.opened',
       sessionId: session.id,
@@ -100,7 +108,10 @@ export class Logins {
   }
 
   /** Counts the session and opens its disks. */
-  async #furnish(session: Session, target: Target | undefined): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
+  async #furnish(
+    session: Session,
+    target: Target | undefined,
+  ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
     const { admission, hosts } = this.#parts
     if (!hosts().isLive(session.id)) return { refuse: serviceUnavailable('the connection has gone') }
     if (!target || target.private) {
@@ -112,10 +123,11 @@ export class Logins {
     const opened = await this.#openDisks(target, session.id)
     const gone = !hosts().isLive(session.id)
     if (!('refuse' in opened) && !gone) {
-      if (target.private) session.volumeIds = opened.luns.map((grant) => grant.volume.spec.volumeId)
+      if (target.private) session.volumeIds = opened.luns.map(grant => grant.volume.spec.volumeId)
       return opened
     }
-    if (target.private) this.#destroy('refuse' in opened ? opened.opened : opened.luns.map((grant) => grant.volume.spec.volumeId))
+    if (target.private)
+      this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
     if (gone) return { refuse: serviceUnavailable('the connection has gone') }
     if (session.admitted) admission.leave(session.peerAddress)
     session.admitted = false
@@ -129,7 +141,7 @@ export class Logins {
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
     const { engine, quotaBytes, log } = this.#parts
     const specs = target.disks.map((_, lun) => volumeSpec(target, lun, { id: sessionId, quotaBytes }))
-    const results = await Promise.allSettled(specs.map((spec) => engine.ask({ kind: 'volume.open', spec })))
+    const results = await Promise.allSettled(specs.map(spec => engine.ask({ kind: 'volume.open', spec })))
     const luns: LunGrant[] = []
     let failure: unknown
     results.forEach((result, lun) => {
@@ -141,7 +153,7 @@ export class Logins {
     log.error({ event: 'volume.open.failed', sessionId, target: target.name, error: why })
     const full = failure instanceof RpcError && failure.code === 'space'
     const refuse = full ? outOfResources('the storage is full') : targetError('the disks cannot be opened')
-    return { refuse, opened: luns.map((grant) => grant.volume.spec.volumeId) }
+    return { refuse, opened: luns.map(grant => grant.volume.spec.volumeId) }
   }
 
   #destroy(volumeIds: readonly string[]): void {
@@ -166,7 +178,7 @@ export class Logins {
     const own = hosts().get(sessionId)?.login?.target
     const names = own === undefined || own === 'discovery' ? directory.names() : [own]
     const address = advertise ? formatAddress(advertise) : localAddress
-    return { targets: names.map((name) => ({ name, addresses: [{ address, portalGroupTag: PORTAL_GROUP_TAG }] })) }
+    return { targets: names.map(name => ({ name, addresses: [{ address, portalGroupTag: PORTAL_GROUP_TAG }] })) }
   }
 
   #logRefusal(request: Identify | Open, refuse: LoginRefusal): void {

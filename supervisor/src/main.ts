@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const config = loadConfig({ ...(chosen.config === undefined ? {} : { path: chosen.config }), env: process.env })
   const log = createLog(config.log.level)
-  process.on('uncaughtException', (error) => {
+  process.on('uncaughtException', error => {
     log.fatal({ event: 'server.failed', why: error.stack ?? String(error) })
     process.exit(1)
   })
@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
     workerEntry: pathToFileURL(resolve('@scsipub/session-worker/main')),
     signals: process,
-    terminal: process.stdout.isTTY ? (text) => process.stdout.write(text) : undefined,
+    terminal: process.stdout.isTTY ? text => process.stdout.write(text) : undefined,
     complain,
   })
 }

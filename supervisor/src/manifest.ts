@@ -42,7 +42,9 @@ export function readManifest(path: string): Image | string {
     if (statSync(path).size > MAX_MANIFEST_BYTES) return `is longer than ${MAX_MANIFEST_BYTES} bytes`
     const manifest: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (!validate(manifest)) {
-      return (validate.errors ?? []).map((error) => `${error.instancePath || 'it'} ${error.message ?? 'is wrong'}`).join('; ')
+      return (validate.errors ?? [])
+        .map(error => `${error.instancePath || 'it'} ${error.message ?? 'is wrong'}`)
+        .join('; ')
     }
     if (BUILT_IN_TARGETS.includes(manifest.name)) return `"${manifest.name}" is the name of a built-in target`
     return imageOf(manifest, dirname(path))

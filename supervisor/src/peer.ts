@@ -37,5 +37,7 @@ function groupsOf(address: string): string[] {
   const left = head === '' ? [] : head.split(':')
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros = tail === undefined ? 0 : 8 - left.length - right.length
-  return [...left, ...Array<string>(Math.max(0, zeros)).fill('0'), ...right].map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+  return [...left, ...Array<string>(Math.max(0, zeros)).fill('0'), ...right].map(group =>
+    group.toLowerCase().replace(/^0+(?=.)/, ''),
+  )
 }

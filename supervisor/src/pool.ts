@@ -74,7 +74,7 @@ export class SessionPool {
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB },
       workerData,
-      loadBalancer: (_task, workers) => workers.find((worker) => worker.id === this.#placing) ?? null,
+      loadBalancer: (_task, workers) => workers.find(worker => worker.id === this.#placing) ?? null,
     })
     this.#piscina.on('workerCreate', (worker: { id: number }) => {
       this.#created.add(worker.id)
@@ -89,7 +89,7 @@ export class SessionPool {
     return new Promise((resolve, reject) => {
       const pool = new SessionPool({
         ...options,
-        onFailure: (why) => {
+        onFailure: why => {
           void pool.close().then(() => reject(new Error(why)))
           options.onFailure(why)
         },
@@ -105,12 +105,12 @@ export class SessionPool {
 
   /** The threads by their sessions, for logs and tests: thread id → sessions. */
   load(): Map<number, number> {
-    return new Map([...this.#usable.values()].map((worker) => [worker.threadId, worker.sessions]))
+    return new Map([...this.#usable.values()].map(worker => [worker.threadId, worker.sessions]))
   }
 
   /** Settles when there is a worker to run on. */
   async untilUsable(): Promise<void> {
-    while (this.#usable.size === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (this.#usable.size === 0) await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
   /** Runs a session on the worker that has the fewest; undefined when there is none at the moment. */
@@ -148,11 +148,11 @@ export class SessionPool {
   }
 
   async #welcome(ready: WorkerReady): Promise<void> {
-    const thread = this.#piscina.threads.find((thread) => thread.threadId === ready.threadId) as Worker | undefined
+    const thread = this.#piscina.threads.find(thread => thread.threadId === ready.threadId) as Worker | undefined
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
     void worker.gone.then(() => this.#bury(worker))
-    const serve = answer(ready.supervisorPort, isSupervisorRequest, (request) => this.#options.serve(request))
+    const serve = answer(ready.supervisorPort, isSupervisorRequest, request => this.#options.serve(request))
     ready.supervisorPort.on('message', (message: unknown) => {
       try {
         serve(message)
@@ -163,7 +163,8 @@ export class SessionPool {
     try {
       await this.#options.attach(ready.slot, ready.enginePort)
     } catch (error) {
-      if (!this.#closing) this.#options.onFailure(`a session worker cannot reach the storage engine: ${(error as Error).message}`)
+      if (!this.#closing)
+        this.#options.onFailure(`a session worker cannot reach the storage engine: ${(error as Error).message}`)
       return
     }
     this.#attached.set(worker.threadId, worker)
@@ -184,7 +185,12 @@ export class SessionPool {
     this.#attached.delete(worker.threadId)
     this.#created.delete(worker.threadId)
     if (this.#closing) return
-    this.#options.log.error({ event: 'worker.died', threadId: worker.threadId, slot: worker.slot, sessions: worker.sessions })
+    this.#options.log.error({
+      event: 'worker.died',
+      threadId: worker.threadId,
+      slot: worker.slot,
+      sessions: worker.sessions,
+    })
     try {
       await this.#options.detach(worker.slot)
       this.#slots.free(worker.slot)

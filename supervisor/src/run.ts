@@ -21,7 +21,7 @@ export async function run(options: RunOptions): Promise<number> {
     supervisorMachine.provide({
       actors: {
         startParts: fromPromise(async () => {
-          server = await Server.start({ ...options, onFailure: (why) => actor.send({ type: 'part.failed', why }) })
+          server = await Server.start({ ...options, onFailure: why => actor.send({ type: 'part.failed', why }) })
         }),
         drainSessions: fromPromise(async () => server?.drainSessions()),
         closeParts: fromPromise(async () => server?.close()),
@@ -34,7 +34,11 @@ export async function run(options: RunOptions): Promise<number> {
         cutSessions: () => server?.cutSessions(),
         reloadCatalog: () => server?.reloadCatalog(),
         logStop: ({ event }) =>
-          log.info({ event: 'server.draining', sessions: server?.sessionCount, why: 'why' in event ? event.why : undefined }),
+          log.info({
+            event: 'server.draining',
+            sessions: server?.sessionCount,
+            why: 'why' in event ? event.why : undefined,
+          }),
         logFailure: ({ context }) => {
           if (server) log.fatal({ event: 'server.failed', why: context.failure })
           options.complain(context.failure ?? 'unknown failure')
@@ -43,10 +47,14 @@ export async function run(options: RunOptions): Promise<number> {
     }),
   )
   const stop = (why: string) => () => actor.send({ type: 'stop.requested', why })
-  const handlers = { SIGTERM: stop('SIGTERM'), SIGINT: stop('SIGINT'), SIGHUP: () => actor.send({ type: 'reload.requested' }) }
+  const handlers = {
+    SIGTERM: stop('SIGTERM'),
+    SIGINT: stop('SIGINT'),
+    SIGHUP: () => actor.send({ type: 'reload.requested' }),
+  }
   for (const [signal, handler] of Object.entries(handlers)) signals.on(signal, handler)
   actor.start()
-  const end = await waitFor(actor, (snapshot) => snapshot.status === 'done')
+  const end = await waitFor(actor, snapshot => snapshot.status === 'done')
   for (const [signal, handler] of Object.entries(handlers)) signals.off(signal, handler)
   if (end.value === 'stopped') log.info({ event: 'server.stopped' })
   return end.value === 'stopped' ? 0 : 1

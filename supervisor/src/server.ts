@@ -85,7 +85,12 @@ export class Server {
     const limits = { ...LIMITS, ...options.limits }
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
     const directory = new TargetDirectory(config, catalog)
-    const engine = new Engine({ entry: options.engineEntry, dataDir: config.dataDir, logLevel: config.log.level, onFailure })
+    const engine = new Engine({
+      entry: options.engineEntry,
+      dataDir: config.dataDir,
+      logLevel: config.log.level,
+      onFailure,
+    })
     undo.push(() => engine.terminate())
     for (const target of directory.shared()) {
       for (const lun of target.disks.keys()) {
@@ -94,7 +99,7 @@ export class Server {
     }
     const admission = new Admission(config.free)
     const registry = new NexusRegistry({
-      isLive: (id) => host.isLive(id),
+      isLive: id => host.isLive(id),
       end: (id, outcome, why) => host.end(id, outcome, why),
     })
     const logins = new Logins({
@@ -113,13 +118,13 @@ export class Server {
       logLevel: config.log.level,
       log,
       attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
-      detach: (slot) => engine.ask({ kind: 'worker.detach', slot }),
-      serve: (request) => logins.serve(request),
+      detach: slot => engine.ask({ kind: 'worker.detach', slot }),
+      serve: request => logins.serve(request),
       onFailure,
     })
     undo.push(() => pool.close())
-    const host: SessionHost = new SessionHost({ pool, log, limits, onEnd: (session) => logins.sessionEnded(session) })
-    const listener = await Listener.open(config.listen.iscsi, { admission, log, take: (accepted) => host.host(accepted) })
+    const host: SessionHost = new SessionHost({ pool, log, limits, onEnd: session => logins.sessionEnded(session) })
+    const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
@@ -179,6 +184,8 @@ function catalogFolder(dataDir: string): string {
     return folder
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new Error(`cannot use the data directory ${dataDir} (${code ?? message}); make it a writable folder or change dataDir`)
+    throw new Error(
+      `cannot use the data directory ${dataDir} (${code ?? message}); make it a writable folder or change dataDir`,
+    )
   }
 }

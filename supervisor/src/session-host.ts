@@ -56,7 +56,12 @@ export class SessionHost implements Sessions {
   #lastId = 0
   #whenEmpty: (() => void) | undefined
 
-  constructor({ pool, log, limits, onEnd }: { pool: SessionPool; log: Log; limits: EndLimits; onEnd: (session: Session) => void }) {
+  constructor({
+    pool,
+    log,
+    limits,
+    onEnd,
+  }: { pool: SessionPool; log: Log; limits: EndLimits; onEnd: (session: Session) => void }) {
     this.#pool = pool
     this.#log = log
     this.#limits = limits
@@ -101,7 +106,12 @@ export class SessionHost implements Sessions {
       end = await run.end
     } catch (error) {
       end = { outcome: 'dropped', why: `the session worker failed: ${(error as Error).message}` }
-      this.#log.error({ event: 'session.failed', sessionId: id, remote: remoteAddress, error: (error as Error).message })
+      this.#log.error({
+        event: 'session.failed',
+        sessionId: id,
+        remote: remoteAddress,
+        error: (error as Error).message,
+      })
       if (handed !== undefined) closeOrphan(handed, fd)
     }
     this.#over(session, end)
@@ -125,13 +135,20 @@ export class SessionHost implements Sessions {
 
   /** Settles when no session is left. */
   async untilEmpty(): Promise<void> {
-    if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve))
+    if (this.#sessions.size > 0) await new Promise<void>(resolve => (this.#whenEmpty = resolve))
   }
 
   #over(session: Session, { outcome, why }: SessionEnd): void {
     this.#sessions.delete(session.id)
     closeSync(session.fd)
-    const line = { event: 'session.ended', sessionId: session.id, ...session.login, remote: session.remoteAddress, outcome, why }
+    const line = {
+      event: 'session.ended',
+      sessionId: session.id,
+      ...session.login,
+      remote: session.remoteAddress,
+      outcome,
+      why,
+    }
     if (session.login) this.#log.info(line)
     else this.#log.debug(line)
     this.#onEnd(session)
@@ -141,7 +158,7 @@ export class SessionHost implements Sessions {
 
   #endsWithin(session: Session, ms: number): Promise<boolean> {
     if (!this.isLive(session.id)) return Promise.resolve(true)
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const timer = setTimeout(() => resolve(false), ms)
       session.waiting ??= []
       session.waiting.push(() => {

@@ -21,7 +21,9 @@ export interface SupervisorContext {
   stopEarly: boolean
 }
 
-const notProvided = fromPromise<void>(() => Promise.reject(new Error('this actor is provided by whoever runs the machine')))
+const notProvided = fromPromise<void>(() =>
+  Promise.reject(new Error('this actor is provided by whoever runs the machine')),
+)
 
 export const supervisorMachine = setup({
   types: { context: {} as SupervisorContext, events: {} as SupervisorEvent },

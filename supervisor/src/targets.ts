@@ -28,7 +28,7 @@ export interface Target {
 }
 
 const MEBIBYTE = 1024 * 1024
-const MULTI_BYTES = [8, 16, 32, 64].map((size) => size * MEBIBYTE)
+const MULTI_BYTES = [8, 16, 32, 64].map(size => size * MEBIBYTE)
 const MAX_PRODUCT_LENGTH = 16
 
 export class TargetDirectory {
@@ -41,7 +41,11 @@ export class TargetDirectory {
     this.#config = config
     this.#catalog = catalog
     this.#add('blank', true, [{ product: 'BLANK', sizeBytes: config.free.blankBytes }])
-    this.#add('multi', true, MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes })))
+    this.#add(
+      'multi',
+      true,
+      MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes })),
+    )
     for (const target of config.targets) this.#add(target.name, false, operatorDisks(target, catalog.images()))
   }
 
@@ -60,12 +64,12 @@ export class TargetDirectory {
   /** Names of all targets, in a steady order. An operator's target hides an image of the same name. */
   names(): string[] {
     const leaves = new Set([...this.#fixed.keys(), ...this.#catalog.images().keys()])
-    return [...leaves].map((leaf) => this.#nameOf(leaf))
+    return [...leaves].map(leaf => this.#nameOf(leaf))
   }
 
   /** The operator's targets. */
   shared(): Target[] {
-    return [...this.#fixed.values()].filter((target) => !target.private)
+    return [...this.#fixed.values()].filter(target => !target.private)
   }
 
   #add(leaf: string, isPrivate: boolean, disks: Disk[]): void {
@@ -103,7 +107,9 @@ function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string,
     const image = images.get(imageName)
     if (!image) throw new Error(`${where}: the catalog has no image "${imageName}"; put it there or take the LUN out`)
     if (sizeBytes !== undefined && sizeBytes < image.sizeBytes) {
-      throw new Error(`${where}: sizeBytes ${sizeBytes} would cut the image "${imageName}" of ${image.sizeBytes} bytes; give at least that`)
+      throw new Error(
+        `${where}: sizeBytes ${sizeBytes} would cut the image "${imageName}" of ${image.sizeBytes} bytes; give at least that`,
+      )
     }
     return imageDisk(image, sizeBytes ?? image.sizeBytes)
   })

@@ -19,7 +19,7 @@ export class WorkerLife {
     this.threadId = threadId
     this.slot = slot
     this.#port = supervisorPort
-    this.gone = new Promise((resolve) => {
+    this.gone = new Promise(resolve => {
       // A thread that the pool has dropped already is known only by its port, which closes as the thread ends.
       if (thread) thread.once('exit', () => resolve())
       else supervisorPort.once('close', () => resolve())

@@ -27,11 +27,11 @@ const KEYS: Readonly<Record<string, Kind>> = {
 }
 
 /** The name of the variable that overrides `path`. */
-export function variableOf(path: string): string {
+function variableOf(path: string): string {
   return PREFIX + path.replaceAll('.', '_').toUpperCase()
 }
 
-const PATH_OF = new Map(Object.keys(KEYS).map((path) => [variableOf(path), path]))
+const PATH_OF = new Map(Object.keys(KEYS).map(path => [variableOf(path), path]))
 
 /** Lays the overrides of `env` over `file` (which it changes) and returns what cannot be understood. */
 export function applyEnvironment(file: unknown, env: NodeJS.ProcessEnv): Fault[] {
@@ -45,7 +45,8 @@ export function applyEnvironment(file: unknown, env: NodeJS.ProcessEnv): Fault[]
       continue
     }
     const value = parse(KEYS[path] ?? 'text', text)
-    if (value === undefined) faults.push({ path: variable, text: `(environment) must be ${KEYS[path]}; it is "${text}"` })
+    if (value === undefined)
+      faults.push({ path: variable, text: `(environment) must be ${KEYS[path]}; it is "${text}"` })
     else set(file, path.split('.'), value)
   }
   return faults
@@ -68,5 +69,8 @@ function set(tree: unknown, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path as [string, ...string[]]
   const node = tree as Record<string, unknown>
   if (rest.length === 0) node[key] = value
-  else set((node[key] ??= {}), rest, value)
+  else {
+    node[key] ??= {}
+    set(node[key], rest, value)
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * What is wrong with a configuration: every fault at once, a line each, with the place, what is wrong and what to do.
  */
-import { type ErrorObject, Ajv } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 import type { ConfigFile } from './config.js'
 import { configSchema } from './schema.js'
 
@@ -15,7 +15,7 @@ export interface Fault {
 export class ConfigError extends Error {
   readonly faults: readonly Fault[]
   constructor(source: string, faults: readonly Fault[]) {
-    super(faults.map((fault) => `${source}: ${fault.path === '' ? '' : `${fault.path} `}${fault.text}`).join('\n'))
+    super(faults.map(fault => `${source}: ${fault.path === '' ? '' : `${fault.path} `}${fault.text}`).join('\n'))
     this.name = 'ConfigError'
     this.faults = faults
   }

@@ -12,10 +12,14 @@ function parses(text: string): boolean {
   }
 }
 
-t.test('a text has a fault exactly when JSON.parse refuses it [RFC 8259]', (t) => {
+t.test('a text has a fault exactly when JSON.parse refuses it [RFC 8259]', t => {
   const damaged = fc
     .tuple(fc.json(), fc.nat(), fc.constantFrom('', ',', '"', '}', '{', '[', ':', '0', '\n', '\\', 'x'))
     .map(([text, at, put]) => text.slice(0, at % (text.length + 1)) + put + text.slice((at % (text.length + 1)) + 1))
-  t.doesNotThrow(() => fc.assert(fc.property(fc.oneof(fc.json(), damaged, fc.string()), (text) => (jsonFault(text) === undefined) === parses(text))))
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), damaged, fc.string()), text => (jsonFault(text) === undefined) === parses(text)),
+    ),
+  )
   t.end()
 })

@@ -16,12 +16,12 @@ function faultsOf(t: Test, content: unknown, env: NodeJS.ProcessEnv = {}): strin
     loadConfig({ path, env })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return error.message.split('\n').map((line) => line.replace(`${path}: `, ''))
+    return error.message.split('\n').map(line => line.replace(`${path}: `, ''))
   }
   return []
 }
 
-t.test('without a file and without variables the defaults hold', (t) => {
+t.test('without a file and without variables the defaults hold', t => {
   const config = loadConfig({ env: {} })
   t.equal(config.dataDir, join(process.cwd(), 'data'))
   t.equal(config.iqnPrefix, 'iqn.2025-01.pub.scsipub')
@@ -35,7 +35,7 @@ t.test('without a file and without variables the defaults hold', (t) => {
   t.end()
 })
 
-t.test('a full file is honoured, and a relative dataDir is relative to its folder', (t) => {
+t.test('a full file is honoured, and a relative dataDir is relative to its folder', t => {
   const dir = t.testdir()
   mkdirSync(join(dir, 'etc'))
   const path = join(dir, 'etc', 'c.json')
@@ -46,7 +46,9 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
     listen: { iscsi: '[::1]:0' },
     advertise: { iscsi: 'disks.example.com:3260' },
     free: { quotaBytes: 1024, maxSessions: 0, capLoopback: true },
-    targets: [{ name: 'lab', auth: 'none', luns: [{ sizeBytes: 512 }, { image: 'a.b' }, { image: 'c', sizeBytes: 1024 }] }],
+    targets: [
+      { name: 'lab', auth: 'none', luns: [{ sizeBytes: 512 }, { image: 'a.b' }, { image: 'c', sizeBytes: 1024 }] },
+    ],
     log: { level: 'warn' },
   }
   writeFileSync(path, JSON.stringify(content))
@@ -55,21 +57,37 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
   t.equal(config.workers, 3)
   t.same(config.listen.iscsi, { host: '::1', port: 0 })
   t.same(config.advertise.iscsi, { host: 'disks.example.com', port: 3260 })
-  t.same(config.free, { blankBytes: 67_108_864, quotaBytes: 1024, maxSessions: 0, maxSessionsPerAddress: 64, capLoopback: true })
+  t.same(config.free, {
+    blankBytes: 67_108_864,
+    quotaBytes: 1024,
+    maxSessions: 0,
+    maxSessionsPerAddress: 64,
+    capLoopback: true,
+  })
   t.same(config.targets, content.targets)
   t.equal(config.log.level, 'warn')
   t.end()
 })
 
-t.test('the result is frozen all the way down', (t) => {
-  const config = loadConfig({ path: file(t, { targets: [{ name: 'a', auth: 'none', luns: [{ sizeBytes: 512 }] }] }), env: {} })
-  for (const part of [config, config.listen, config.listen.iscsi, config.free, config.targets, config.targets[0]?.luns[0]]) {
+t.test('the result is frozen all the way down', t => {
+  const config = loadConfig({
+    path: file(t, { targets: [{ name: 'a', auth: 'none', luns: [{ sizeBytes: 512 }] }] }),
+    env: {},
+  })
+  for (const part of [
+    config,
+    config.listen,
+    config.listen.iscsi,
+    config.free,
+    config.targets,
+    config.targets[0]?.luns[0],
+  ]) {
     t.ok(Object.isFrozen(part))
   }
   t.end()
 })
 
-t.test('SCSIPUB_<PATH> overrides the file', (t) => {
+t.test('SCSIPUB_<PATH> overrides the file', t => {
   const path = file(t, { dataDir: 'x', workers: 1, listen: { iscsi: '127.0.0.1:1' }, log: { level: 'info' } })
   const config = loadConfig({
     path,
@@ -105,7 +123,11 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
   ['a section that is no object', { listen: '0.0.0.0:3260' }, /^listen must be an object/],
   ['an array for a file', [], /^must be an object; it is \[\]/],
   ['null for a file', 'null', /^must be an object; it is null/],
-  ['an address without port', { listen: { iscsi: '0.0.0.0' } }, /^listen\.iscsi "0.0.0.0" is not an address; write host:port/],
+  [
+    'an address without port',
+    { listen: { iscsi: '0.0.0.0' } },
+    /^listen\.iscsi "0.0.0.0" is not an address; write host:port/,
+  ],
   ['an IPv6 address without brackets', { listen: { iscsi: '::1' } }, /^listen\.iscsi .* write \[::1\]:3260/],
   ['a port that is too high', { listen: { iscsi: '0.0.0.0:65536' } }, /^listen\.iscsi .* ports end at 65535/],
   ['an IPv4 address with five parts', { listen: { iscsi: '1.2.3.4.5:3260' } }, /^listen\.iscsi .* no valid host/],
@@ -113,16 +135,44 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
   ['a prefix that is no iSCSI name', { iqnPrefix: 'eui.0011' }, /^iqnPrefix must look like iqn\.2025-01/],
   ['a prefix in upper case', { iqnPrefix: 'iqn.2025-01.Com' }, /^iqnPrefix must look like/],
   ['an unknown log level', { log: { level: 'loud' } }, /^log\.level must be one of trace, debug/],
-  ['a blank disk of an odd size', { free: { blankBytes: 1000 } }, /^free\.blankBytes must be .* multiple of 512; it is 1000/],
+  [
+    'a blank disk of an odd size',
+    { free: { blankBytes: 1000 } },
+    /^free\.blankBytes must be .* multiple of 512; it is 1000/,
+  ],
   ['a target without a name', { targets: [{ auth: 'none', luns: [lun] }] }, /^targets\[0\]\.name is missing/],
   ['a target without auth', { targets: [{ name: 'a', luns: [lun] }] }, /^targets\[0\]\.auth is missing; write "none"/],
-  ['a target without LUNs', { targets: [{ name: 'a', auth: 'none', luns: [] }] }, /^targets\[0\]\.luns must be a list of 1 to 256/],
-  ['a LUN of nothing', { targets: [{ name: 'a', auth: 'none', luns: [{}] }] }, /^targets\[0\]\.luns\[0\] must have "sizeBytes"/],
-  ['a LUN of 513 bytes', { targets: [{ name: 'a', auth: 'none', luns: [{ sizeBytes: 513 }] }] }, /luns\[0\]\.sizeBytes .* it is 513/],
-  ['upper case in a name', { targets: [{ name: 'Lab', auth: 'none', luns: [lun] }] }, /^targets\[0\]\.name must be .* it is "Lab"/],
+  [
+    'a target without LUNs',
+    { targets: [{ name: 'a', auth: 'none', luns: [] }] },
+    /^targets\[0\]\.luns must be a list of 1 to 256/,
+  ],
+  [
+    'a LUN of nothing',
+    { targets: [{ name: 'a', auth: 'none', luns: [{}] }] },
+    /^targets\[0\]\.luns\[0\] must have "sizeBytes"/,
+  ],
+  [
+    'a LUN of 513 bytes',
+    { targets: [{ name: 'a', auth: 'none', luns: [{ sizeBytes: 513 }] }] },
+    /luns\[0\]\.sizeBytes .* it is 513/,
+  ],
+  [
+    'upper case in a name',
+    { targets: [{ name: 'Lab', auth: 'none', luns: [lun] }] },
+    /^targets\[0\]\.name must be .* it is "Lab"/,
+  ],
   ['a slash in a name', { targets: [{ name: 'a/b', auth: 'none', luns: [lun] }] }, /^targets\[0\]\.name must be/],
-  ['dots for an image', { targets: [{ name: 'a', auth: 'none', luns: [{ image: '..' }] }] }, /luns\[0\]\.image must be/],
-  ['a name that hides :blank', { targets: [{ name: 'blank', auth: 'none', luns: [lun] }] }, /^targets\[0\]\.name "blank" is .* built-in/],
+  [
+    'dots for an image',
+    { targets: [{ name: 'a', auth: 'none', luns: [{ image: '..' }] }] },
+    /luns\[0\]\.image must be/,
+  ],
+  [
+    'a name that hides :blank',
+    { targets: [{ name: 'blank', auth: 'none', luns: [lun] }] },
+    /^targets\[0\]\.name "blank" is .* built-in/,
+  ],
   ['a name that hides :multi', { targets: [{ name: 'multi', auth: 'none', luns: [lun] }] }, /"multi" is .* built-in/],
   ['TLS', { listen: { tls: { address: '0.0.0.0:3261' } } }, /^listen\.tls is not supported by this version; remove it/],
   ['HTTP', { listen: { http: '127.0.0.1:8080' } }, /^listen\.http is not supported by this version/],
@@ -133,10 +183,14 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
     { targets: [{ name: 'a', auth: { chap: { user: 'u', secret: 's' } }, luns: [lun] }] },
     /^targets\[0\]\.auth\.chap is not supported by this version/,
   ],
-  ['another kind of auth', { targets: [{ name: 'a', auth: 'srp', luns: [lun] }] }, /^targets\[0\]\.auth must be "none"/],
+  [
+    'another kind of auth',
+    { targets: [{ name: 'a', auth: 'srp', luns: [lun] }] },
+    /^targets\[0\]\.auth must be "none"/,
+  ],
 ]
 for (const [what, content, line] of refused) {
-  t.test(`refused: ${what}`, (t) => {
+  t.test(`refused: ${what}`, t => {
     const faults = faultsOf(t, content)
     t.equal(faults.length, 1, faults.join('\n'))
     t.match(faults[0], line)
@@ -144,13 +198,13 @@ for (const [what, content, line] of refused) {
   })
 }
 
-t.test('refused: a target name used twice', (t) => {
+t.test('refused: a target name used twice', t => {
   const target = { name: 'a', auth: 'none', luns: [lun] }
   t.match(faultsOf(t, { targets: [target, target] }), [/^targets\[1\]\.name "a" is already the name of targets\[0\]/])
   t.end()
 })
 
-t.test('all faults come in one message, a line each', (t) => {
+t.test('all faults come in one message, a line each', t => {
   const faults = faultsOf(t, {
     workers: 0,
     surprise: 1,
@@ -162,28 +216,35 @@ t.test('all faults come in one message, a line each', (t) => {
   t.end()
 })
 
-t.test('refused: text that is not JSON, with line and column', (t) => {
+t.test('refused: text that is not JSON, with line and column', t => {
   t.match(faultsOf(t, '{\n  "workers": 2,\n  "log": }\n}'), [/^is not JSON: line 3, column 10: /])
   t.match(faultsOf(t, '{ "workers": 2'), [/^is not JSON: line 1, column 15: /])
   t.match(faultsOf(t, ''), [/^is not JSON: line 1, column 1: /])
   t.end()
 })
 
-t.test('refused: a file that is not there, or is a folder', (t) => {
+t.test('refused: a file that is not there, or is a folder', t => {
   t.throws(() => loadConfig({ path: '/nowhere/c.json', env: {} }), { message: /c\.json: there is no such file; give/ })
   const dir = t.testdir()
   t.throws(() => loadConfig({ path: dir, env: {} }), { message: /cannot be read \(EISDIR\)/ })
   t.end()
 })
 
-t.test('refused: variables that name no key or have no sense', (t) => {
-  const faults = faultsOf(t, {}, { SCSIPUB_LISTN_ISCSI: 'x', SCSIPUB_WORKERS: 'many', SCSIPUB_TARGETS: '{', SCSIPUB_FREE_CAPLOOPBACK: '1' })
+t.test('refused: variables that name no key or have no sense', t => {
+  const faults = faultsOf(
+    t,
+    {},
+    { SCSIPUB_LISTN_ISCSI: 'x', SCSIPUB_WORKERS: 'many', SCSIPUB_TARGETS: '{', SCSIPUB_FREE_CAPLOOPBACK: '1' },
+  )
   t.match(faults, [
     /^SCSIPUB_LISTN_ISCSI \(environment\) overrides no key/,
     /^SCSIPUB_WORKERS \(environment\) must be number; it is "many"/,
     /^SCSIPUB_TARGETS \(environment\) must be json/,
     /^SCSIPUB_FREE_CAPLOOPBACK \(environment\) must be boolean/,
   ])
-  t.match(faultsOf(t, {}, { SCSIPUB_STATE_URL: 'redis://h', SCSIPUB_LISTEN_HTTP: 'h:1' }), [/^listen\.http is not/, /^state is not/])
+  t.match(faultsOf(t, {}, { SCSIPUB_STATE_URL: 'redis://h', SCSIPUB_LISTEN_HTTP: 'h:1' }), [
+    /^listen\.http is not/,
+    /^state is not/,
+  ])
   t.end()
 })

@@ -21,7 +21,11 @@ export function loadConfig({ path, env = {} }: { path?: string; env?: NodeJS.Pro
   const source = path ?? 'configuration'
   const file = path === undefined ? {} : readJson(path)
   const fromEnvironment = applyEnvironment(file, env)
-  const faults = [...fromEnvironment, ...takeUnsupported(file), ...withoutRepeats(shapeFaults(file), semanticFaults(file))]
+  const faults = [
+    ...fromEnvironment,
+    ...takeUnsupported(file),
+    ...withoutRepeats(shapeFaults(file), semanticFaults(file)),
+  ]
   if (faults.length > 0) throw new ConfigError(source, faults)
   const base = path === undefined || env['SCSIPUB_DATADIR'] !== undefined ? process.cwd() : dirname(resolve(path))
   return deepFreeze(complete(file as ConfigFile, base))
@@ -29,8 +33,8 @@ export function loadConfig({ path, env = {} }: { path?: string; env?: NodeJS.Pro
 
 /** A value that the schema refuses has its one fault already. */
 function withoutRepeats(shape: Fault[], meaning: Fault[]): Fault[] {
-  const paths = new Set(shape.map((fault) => fault.path))
-  return [...shape, ...meaning.filter((fault) => !paths.has(fault.path))]
+  const paths = new Set(shape.map(fault => fault.path))
+  return [...shape, ...meaning.filter(fault => !paths.has(fault.path))]
 }
 
 function complete(file: ConfigFile, base: string): Config {

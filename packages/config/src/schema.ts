@@ -6,7 +6,8 @@ import { LOG_LEVELS, MAX_LUN_BYTES, MAX_LUNS, MAX_WORKERS } from './config.js'
 
 /** Names end up in an iSCSI name and in file names: the characters of RFC 3722, without ':'. At most 64 characters. */
 export const NAME_PATTERN = '^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$'
-const NAME_EXPLAINED = 'must be 1 to 64 of the characters a-z 0-9 . - (no upper case, no "/"), not starting or ending with . or -'
+const NAME_EXPLAINED =
+  'must be 1 to 64 of the characters a-z 0-9 . - (no upper case, no "/"), not starting or ending with . or -'
 
 const name = { type: 'string', pattern: NAME_PATTERN, explain: NAME_EXPLAINED } as const
 const address = { type: 'string', explain: 'must be an address such as "0.0.0.0:3260"' } as const

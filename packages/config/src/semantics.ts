@@ -14,7 +14,8 @@ export function semanticFaults(file: unknown): Fault[] {
   if (listen !== undefined) checkAddress(faults, 'listen.iscsi', listen)
   if (advertise !== undefined) {
     const address = checkAddress(faults, 'advertise.iscsi', advertise)
-    if (address?.port === 0) faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
+    if (address?.port === 0)
+      faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
   }
   checkTargetNames(faults, at(file, 'targets'))
   return faults
