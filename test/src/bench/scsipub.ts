@@ -1,0 +1,56 @@
+// Our server as the benchmarks run it: an operator's configuration with two session workers, its data where it is told.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { iqn } from '../harness/server.js'
+import { ROOT } from '../repository.js'
+import { ChildServer } from './child-server.js'
+
+/** A LUN as the configuration file has it. */
+export interface LunKeys {
+  readonly image?: string
+  readonly sizeBytes?: number
+}
+
+const WORKERS = 2
+
+export class Scsipub {
+  readonly port: number
+  readonly #server: ChildServer
+
+  private constructor(port: number, server: ChildServer) {
+    this.port = port
+    this.#server = server
+  }
+
+  /** `targets`: LUNs by the name of the target that has them. No cap on sessions. */
+  static async start(dataDir: string, targets: Readonly<Record<string, readonly LunKeys[]>> = {}): Promise<Scsipub> {
+    const config = join(dataDir, 'config.json')
+    writeFileSync(
+      config,
+      JSON.stringify({
+        dataDir,
+        workers: WORKERS,
+        listen: { iscsi: '127.0.0.1:0' },
+        free: { maxSessions: 0, maxSessionsPerAddress: 0 },
+        targets: Object.entries(targets).map(([name, luns]) => ({ name, auth: 'none', luns })),
+        log: { level: 'info' },
+      }),
+    )
+    const server = new ChildServer(process.execPath, [join(ROOT, 'supervisor/dist/main.js'), '--config', config])
+    const port = await server.untilReady(() => /"server\.ready","iscsi":"[^"]*:(\d+)"/.exec(server.printed)?.[1])
+    return new Scsipub(Number(port), server)
+  }
+
+  get pid(): number {
+    return this.#server.pid
+  }
+
+  url(target: string, lun = 0): string {
+    return `iscsi://127.0.0.1:${this.port}/${iqn(target)}/${lun}`
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop('SIGTERM')
+  }
+}
