@@ -1,7 +1,16 @@
 // Logins that must fail, each with the status for its fault, after which the connection ends [7143 §6.3, §11.13.5].
 
-import { scsiCommand } from '@scsipub/iscsi'
-import { encodeKeys, identityKeys, LoginTalk, type TextKeys, type TextPairs, transit, Wire } from '@scsipub/testkit'
+import { loginRequest, loginResponse, scsiCommand } from '@scsipub/iscsi'
+import {
+  encodeKeys,
+  identityKeys,
+  LoginTalk,
+  randomIsid,
+  type TextKeys,
+  type TextPairs,
+  transit,
+  Wire,
+} from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
 import { BLANK, portal, withSession } from './lab.js'
@@ -197,6 +206,17 @@ await withServer(t, {}, async server => {
     await wire.closed
     t.same(wire.inbox.unread, [])
     t.ok(performance.now() - start < 5000, 'at once, not when the time of the login is up')
+  })
+
+  await t.test('a login request with an additional header is no login [7143 §11.2.2, §11.12]', async t => {
+    const wire = await connect()
+    const ahs = Buffer.from('0005020000000200', 'hex')
+    const header = loginRequest.encode({ ...transit(1, 3), isid: randomIsid(), initiatorTaskTag: 1, cmdSn: 1 })
+    wire.send(Buffer.concat([header, ahs]), encodeKeys(ME))
+    const answer = await wire.inbox.take({ what: 'answer', matches: () => true }).catch(() => undefined)
+    await wire.end()
+    const refused = answer === undefined || loginResponse.decode(answer.header).statusClass === 2
+    t.ok(refused, 'refused, or closed without an answer')
   })
 
   await t.test('after all of them a decent initiator gets in', async t => {

@@ -166,6 +166,22 @@ await withServer(t, {}, async server => {
     })
   })
 
+  await t.test(
+    '60 keys with the longest names are all answered, in a segment of at most 8192 bytes [7143 §6.2, §13.12]',
+    async t => {
+      await talk(async login => {
+        const names = Array.from({ length: 60 }, (_, index) => `X-${String(index).padStart(2, '0')}${'k'.repeat(59)}`)
+        const answer = await login.whole(transit(1, 3), {
+          ...ME,
+          ...Object.fromEntries(names.map(name => [name, '1'])),
+        })
+        t.equal(answer.status, 0)
+        for (const name of names) t.equal(answer.keys[name], 'NotUnderstood')
+        t.ok(answer.dataSegmentLength <= 8192)
+      })
+    },
+  )
+
   await t.test('names are compared without regard to case [7143 §4.2.7]', async t => {
     await withSession(server, { target: BLANK.toUpperCase() }, async initiator => {
       t.equal((await initiator.read(0, 1)).length, 512)
