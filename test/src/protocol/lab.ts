@@ -102,11 +102,23 @@ const NOT_OF_VOLUMES = ['config.json', 'lock']
 
 /** Files that belong to volumes. */
 export function volumeFiles(server: Server): string[] {
-  return readdirSync(server.dataDir, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && !NOT_OF_VOLUMES.includes(entry.name))
-    .map(entry => join(entry.parentPath, entry.name))
+  return filesBelow(server.dataDir)
     .filter(path => !path.startsWith(join(server.dataDir, 'catalog')))
     .sort()
+}
+
+/** Folders may go away while they are read: nothing is in them then. */
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return filesBelow(path)
+      return NOT_OF_VOLUMES.includes(entry.name) ? [] : [path]
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Sessions and connections whose end was not seen yet keep things for a moment; waits until nothing more than `before` is held. */
