@@ -5,7 +5,7 @@
  * data that is on its way, and the I/O that must have settled before the session's end.
  */
 import { header, logoutRequest, Opcode, opcodeName, RejectReason, RESERVED_TAG, type SessionParameters } from '@scsipub/iscsi'
-import type { Context, Target } from '@scsipub/scsi'
+import { establishUnitAttention, senseCodes, type Context, type Target } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
 import type { Connection } from './connection.js'
 import { dataOutPdu } from './data-out.js'
@@ -36,6 +36,8 @@ export interface FullFeatureHost {
   /** No I/O of this session is under way any more; told after `abort`. */
   settled(): void
   readonly directory: Directory
+  /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
+  abortEverywhere(lun: Lun, reset: boolean): Promise<void>
 }
 
 interface HeldPdu {
@@ -307,6 +309,26 @@ export class FullFeature {
       this.close(task.command)
     }
     return chosen.flatMap((task) => (task.pending ? [task.pending] : []))
+  }
+
+  abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
+    return this.#host.abortEverywhere(lun, reset)
+  }
+
+  /**
+   * Some session, maybe this one (`own`), has sent CLEAR TASK SET or (`reset`) LOGICAL UNIT RESET for the volume. Tells the initiator by
+   * a unit attention, and resolves when no I/O of the ended tasks is under way any more. [SAM-5 §6.3.3, §7.4, §7.7]
+   */
+  async volumeAborted({ volumeId, reset, own }: { volumeId: string; reset: boolean; own: boolean }): Promise<void> {
+    for (const lun of this.luns.values()) {
+      if (lun.volumeId !== volumeId) continue
+      const had = this.tasks.size
+      const busy = this.abortTasks((task) => task.command.lun === lun)
+      const { unitAttentions } = lun.nexus
+      if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
+      else if (!own && this.tasks.size < had) establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
+      await Promise.all(busy)
+    }
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */

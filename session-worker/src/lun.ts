@@ -14,15 +14,14 @@ export class Lun implements Context {
   readonly lu: LogicalUnit
   readonly target: Target
   readonly nexus: Nexus = { unitAttentions: [] }
-  /** Other sessions may use the same volume. */
-  readonly shared: boolean
+  readonly volumeId: string
 
   constructor(grant: LunGrant, target: Target, volumes: BorrowedVolumes) {
     const { spec, identity } = grant.volume
     this.lun = grant.lun
     this.target = target
     this.volume = volumes.borrow(grant.volume)
-    this.shared = spec.persistence === 'persistent'
+    this.volumeId = spec.volumeId
     this.lu = {
       sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
       blockBytes: spec.blockBytes,

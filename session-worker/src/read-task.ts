@@ -37,6 +37,12 @@ export class ReadTask implements Task {
     this.#length = Math.min(wanted, command.expectedBytes)
   }
 
+  /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. */
+  start(): void {
+    if (this.#length > Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)) this.#phase.keep(this)
+    this.run()
+  }
+
   /** Sends as much as can be sent now; goes on by itself when a cold piece is there or the connection drained. */
   run(): void {
     const { writer, connection, parameters } = this.#phase

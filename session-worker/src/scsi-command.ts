@@ -105,7 +105,7 @@ function send(phase: FullFeature, command: Command, wanted: number, source: Sour
   if (wanted === 0 || command.expectedBytes === 0 || !command.reads) {
     return respond(phase, command.reads ? command : { ...command, expectedBytes: 0 }, status.good, wanted)
   }
-  new ReadTask(phase, command, wanted, source).run()
+  new ReadTask(phase, command, wanted, source).start()
 }
 
 function write(phase: FullFeature, command: Command, outcome: Extract<Outcome, { kind: 'write' }>, immediate: Immediate): void {

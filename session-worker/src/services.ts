@@ -1,10 +1,14 @@
 /** What a session needs of the worker it lives in. */
+import type { BorrowerRequest, EngineReplies, Requester } from '@scsipub/contract'
 import type { BorrowedVolumes } from '@scsipub/volume'
 import type { Supervisor } from './login-phase.js'
 import type { Output } from './output.js'
+
+export type StorageEngine = Requester<BorrowerRequest, EngineReplies>
 
 export interface Services {
   readonly output: Output
   readonly supervisor: Supervisor
   readonly volumes: BorrowedVolumes
+  readonly engine: StorageEngine
 }

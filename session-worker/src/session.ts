@@ -53,7 +53,7 @@ export class Session implements SessionActions {
     })
     this.#machine = createActor(sessionMachine, { input: { session: this } })
     this.#machine.start()
-    const framer = new Framer({ maxDataSegmentLength: LOGIN_SEGMENT_BYTES, maxAhsLength: MAX_AHS_BYTES })
+    const framer = new Framer({ maxDataSegmentLength: LOGIN_SEGMENT_BYTES, maxAhsLength: 0 })
     this.#connection = new Connection(task.fd, services.output, framer, {
       pdu: (buffer, head, dataAt, length, digestOk) => this.#pdu(buffer, head, dataAt, length, digestOk),
       drained: () => this.#guard(() => this.#phase?.drained()),
@@ -77,6 +77,12 @@ export class Session implements SessionActions {
     if (silentMs < PING_AFTER_MS || nowMs - this.#pingedMs < PING_AFTER_MS) return
     this.#pingedMs = nowMs
     sendPing(phase)
+    this.#connection.flush()
+  }
+
+  /** See `FullFeature.volumeAborted`; `sessionId` is the session that asked for it. */
+  async volumeAborted({ volumeId, reset, sessionId }: { volumeId: string; reset: boolean; sessionId: number }): Promise<void> {
+    await this.#phase?.volumeAborted({ volumeId, reset, own: sessionId === this.task.sessionId })
     this.#connection.flush()
   }
 
@@ -168,11 +174,14 @@ export class Session implements SessionActions {
         drop: (why) => this.#drop(why),
         crash: (error) => this.#crash(error),
         settled: () => this.send({ type: 'tasks.settled' }),
+        abortEverywhere: async ({ volumeId }, reset) => {
+          await this.#services.engine.ask({ kind: 'volume.abort', volumeId, sessionId: this.task.sessionId, reset })
+        },
       },
     )
     this.#login = undefined
     this.#connection.flush() // the last login response has no digest [7143 §6.2]
-    this.#connection.framer.maxDataSegmentLength = parameters.targetMaxRecvDataSegmentLength
+    this.#connection.framer.limits = { maxDataSegmentLength: parameters.targetMaxRecvDataSegmentLength, maxAhsLength: MAX_AHS_BYTES }
     const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
     this.#connection.framer.setDigests(digests)
     this.#writer.setDigests(digests)

@@ -1,12 +1,12 @@
 /**
  * Task management: ends tasks of this session, and answers when none of their I/O is under way any more. [7143 §11.5, §11.6]
  *
- * Left out: what concerns other sessions of the same volume (CLEAR TASK SET, LOGICAL UNIT RESET of a shared LUN, TARGET RESET) is answered
- * "not supported", since saying "complete" would not be true.
+ * CLEAR TASK SET and LOGICAL UNIT RESET concern the tasks of every nexus: they go to the storage engine, which has all workers do it,
+ * this one included. TARGET WARM RESET is that for every LUN. Left out: TARGET COLD RESET, which may be refused.
  */
 import { RejectReason, TaskManagementFunction, taskManagementRequest, taskManagementResponse, TaskManagementStatus } from '@scsipub/iscsi'
 import type { TaskManagementRequest } from '@scsipub/iscsi'
-import { decodeLun, establishUnitAttention, senseCodes } from '@scsipub/scsi'
+import { decodeLun } from '@scsipub/scsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 
@@ -40,11 +40,9 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
     case TaskManagementFunction.clearTaskSet:
     case TaskManagementFunction.logicalUnitReset:
       if (!lun) return only(lunDoesNotExist)
-      if (lun.shared) return only(functionNotSupported)
-      if (request.function === TaskManagementFunction.logicalUnitReset) {
-        establishUnitAttention(lun.nexus.unitAttentions, senseCodes.busDeviceResetOccurred) // [SAM-5 §6.3.3]
-      }
-      return abortAll()
+      return { response: functionComplete, busy: [phase.abortEverywhere(lun, request.function === TaskManagementFunction.logicalUnitReset)] }
+    case TaskManagementFunction.targetWarmReset:
+      return { response: functionComplete, busy: [...phase.luns.values()].map(unit => phase.abortEverywhere(unit, true)) }
     case TaskManagementFunction.taskReassign:
       return only(reassignmentNotSupported)
     default:

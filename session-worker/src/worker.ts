@@ -10,7 +10,7 @@ import {
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
 import { Output } from './output.js'
-import type { Services } from './services.js'
+import type { Services, StorageEngine } from './services.js'
 import { Session } from './session.js'
 
 /** How often silent sessions are looked for. */
@@ -22,6 +22,7 @@ const isEngineNotice = compileSchema<EngineNotice>(engineNoticeSchema)
 export class SessionWorker implements Services {
   readonly output = new Output()
   readonly supervisor: Requester<SupervisorRequest, SupervisorReplies>
+  readonly engine: StorageEngine
   readonly volumes: BorrowedVolumes
   readonly #sessions = new Map<number, Session>()
 
@@ -31,10 +32,10 @@ export class SessionWorker implements Services {
     const toSupervisor = new MessageChannel()
     const toEngine = new MessageChannel()
     this.supervisor = new Requester(toSupervisor.port1)
-    const engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
-    this.volumes = new BorrowedVolumes({ slot, engine })
+    this.engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
+    this.volumes = new BorrowedVolumes({ slot, engine: this.engine })
     listen(toSupervisor.port1, this.supervisor, isSupervisorNotice, (notice) => this.#supervisorNotice(notice))
-    listen(toEngine.port1, engine, isEngineNotice, (notice) => this.volumes.gateOpened(notice.volumeId))
+    listen(toEngine.port1, this.engine, isEngineNotice, (notice) => this.#engineNotice(notice))
     const ready: WorkerReady = { kind: 'worker.ready', slot, threadId, supervisorPort: toSupervisor.port2, enginePort: toEngine.port2 }
     parentPort!.postMessage(ready, [toSupervisor.port2, toEngine.port2])
     setInterval(() => this.#tick(), TICK_MS).unref()
@@ -59,6 +60,17 @@ export class SessionWorker implements Services {
         for (const session of [...this.#sessions.values()]) {
           session.send({ type: 'session.drain', deadlineMs: notice.deadlineMs, why: notice.why })
         }
+    }
+  }
+
+  #engineNotice(notice: EngineNotice): void {
+    switch (notice.kind) {
+      case 'gate.opened':
+        return this.volumes.gateOpened(notice.volumeId)
+      case 'tasks.abort': {
+        const ended = [...this.#sessions.values()].map((session) => session.volumeAborted(notice))
+        void Promise.all(ended).then(() => this.engine.ask({ kind: 'volume.aborted', abortId: notice.abortId }))
+      }
     }
   }
 

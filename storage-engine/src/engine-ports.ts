@@ -15,6 +15,7 @@ import {
 } from '@scsipub/contract'
 import type { Logger } from 'pino'
 import type { StorageEngine } from './storage-engine.js'
+import { type AbortNotice, TaskAborts } from './task-aborts.js'
 
 const isEngineRequest = compileSchema<EngineRequest>(engineRequestSchema)
 const isBorrowerRequest = compileSchema<BorrowerRequest>(borrowerRequestSchema)
@@ -22,6 +23,17 @@ const isBorrowerRequest = compileSchema<BorrowerRequest>(borrowerRequestSchema)
 /** Session workers by slot, for notices. */
 export class WorkerPorts {
   readonly #ports = new Map<number, MessagePort>()
+
+  readonly #aborts = new TaskAborts()
+
+  /** Has every worker end the tasks of its sessions on a volume. */
+  abort(what: Pick<AbortNotice, 'volumeId' | 'sessionId' | 'reset'>): Promise<void> {
+    return this.#aborts.start(this.#ports.keys(), what, notice => this.notify(notice))
+  }
+
+  aborted(abortId: number, slot: number): void {
+    this.#aborts.done(abortId, slot)
+  }
 
   notify(notice: EngineNotice): void {
     for (const port of this.#ports.values()) port.postMessage(notice)
@@ -35,6 +47,7 @@ export class WorkerPorts {
   remove(slot: number): void {
     this.#ports.get(slot)?.close()
     this.#ports.delete(slot)
+    this.#aborts.gone(slot)
   }
 
   removeAll(): void {
@@ -73,7 +86,7 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       if (!(port instanceof MessagePort))
         throw new RpcError('bad-request', 'worker.attach needs a MessagePort, transferred with it')
       workers.add(slot, port)
-      const take = answer<BorrowerRequest>(port, isBorrowerRequest, asked => lend(asked, conversation))
+      const take = answer<BorrowerRequest>(port, isBorrowerRequest, asked => lend(asked, slot, conversation))
       port.on('message', guarded(port, take, log))
       return {}
     }
@@ -93,13 +106,23 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
   }
 }
 
-async function lend(request: BorrowerRequest, { engine, log }: Conversation): Promise<unknown> {
+async function lend(request: BorrowerRequest, slot: number, { engine, workers, log }: Conversation): Promise<unknown> {
   try {
-    if (request.kind === 'volume.materialise') return await engine.materialise(request.volumeId)
-    await engine.flush(request.volumeId)
-    return {}
+    switch (request.kind) {
+      case 'volume.materialise':
+        return await engine.materialise(request.volumeId)
+      case 'volume.flush':
+        await engine.flush(request.volumeId)
+        return {}
+      case 'volume.abort':
+        await workers.abort({ volumeId: request.volumeId, sessionId: request.sessionId, reset: request.reset })
+        return {}
+      case 'volume.aborted':
+        workers.aborted(request.abortId, slot)
+        return {}
+    }
   } catch (error) {
-    log.error({ volume: request.volumeId, err: error }, `${request.kind} failed`)
+    log.error({ ...request, err: error }, `${request.kind} failed`)
     throw error
   }
 }

@@ -3,6 +3,7 @@
  * used ends it with one line; the parent gets it as the worker's 'error' event.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { logFormat } from '@scsipub/contract'
 import { pino } from 'pino'
 import { serveSupervisor, WorkerPorts } from './engine-ports.js'
 import { StorageEngine } from './storage-engine.js'
@@ -16,7 +17,7 @@ export interface StorageEngineData {
 if (isMainThread || !parentPort) throw new Error('the storage engine is started as a worker thread by the supervisor')
 const port = parentPort
 const { dataDir, logLevel } = workerData as StorageEngineData
-const log = pino({ level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
+const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
 const workers = new WorkerPorts()
 const engine = new StorageEngine({ dataDir, notify: notice => workers.notify(notice) })
 log.info({ dataDir }, 'storage engine ready')

@@ -2,16 +2,14 @@
  * The log: JSON on standard output, one line an event, with dotted names. Written synchronously, so that the last line before
  * an end is never lost; only the supervisor's control plane logs here, no data path waits for it.
  */
+import { logFormat } from '@scsipub/contract'
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
 export type Log = Logger
 
 /** Makes the log of the server; `stream` in place of standard output for tests. */
 export function createLog(level: string, stream: DestinationStream = destination({ dest: 1, sync: true })): Log {
-  return pino(
-    { level, base: null, formatters: { level: label => ({ level: label }) }, timestamp: pino.stdTimeFunctions.isoTime },
-    stream,
-  )
+  return pino({ ...logFormat, level }, stream)
 }
 
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu

@@ -21,12 +21,19 @@ type EngineRequestData = JTDDataType<typeof engineRequestSchema>
 type Attach = Extract<EngineRequestData, { kind: 'worker.attach' }>
 export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, 'port'> & { port: MessagePort })
 
-/** What a session worker asks of the engine. */
+/**
+ * What a session worker asks of the engine. `volume.abort`: have the tasks of every session on the volume ended, for a task management
+ * function that session `sessionId` received; answered when every worker has said `volume.aborted`.
+ */
 export const borrowerRequestSchema = {
   discriminator: 'kind',
   mapping: {
     'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.abort': {
+      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' }, reset: { type: 'boolean' } },
+    },
+    'volume.aborted': { properties: { id: { type: 'uint32' }, abortId: { type: 'uint32' } } },
   },
 } as const
 export type BorrowerRequest = JTDDataType<typeof borrowerRequestSchema>
@@ -34,7 +41,12 @@ export type BorrowerRequest = JTDDataType<typeof borrowerRequestSchema>
 /** What the engine tells every session worker, unasked. */
 export const engineNoticeSchema = {
   discriminator: 'kind',
-  mapping: { 'gate.opened': { properties: { volumeId: { type: 'string' } } } },
+  mapping: {
+    'gate.opened': { properties: { volumeId: { type: 'string' } } },
+    'tasks.abort': {
+      properties: { abortId: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' }, reset: { type: 'boolean' } },
+    },
+  },
 } as const
 export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
 
@@ -46,4 +58,6 @@ export interface EngineReplies {
   'engine.close': Record<string, never>
   'volume.materialise': VolumeFiles
   'volume.flush': Record<string, never>
+  'volume.abort': Record<string, never>
+  'volume.aborted': Record<string, never>
 }

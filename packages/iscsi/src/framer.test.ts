@@ -31,7 +31,7 @@ t.test(
     )
     t.equal(framer.pendingBytes, 0)
     const roomy = new Framer({ maxDataSegmentLength: 8, maxAhsLength: 0 })
-    roomy.maxDataSegmentLength = 9
+    roomy.limits = { maxDataSegmentLength: 9, maxAhsLength: 64 }
     let count = 0
     t.equal(
       roomy.push(pdu, 0, pdu.length, () => {

@@ -78,13 +78,9 @@ export class Framer {
     this.#digests = { header: digests.header, data: digests.data }
   }
 
-  /** Changes the longest data segment taken (bytes) from the next PDU on. */
-  set maxDataSegmentLength(bytes: number) {
-    this.#limits = { ...this.#limits, maxDataSegmentLength: bytes }
-  }
-
-  get maxDataSegmentLength(): number {
-    return this.#limits.maxDataSegmentLength
+  /** Changes what is taken from the next PDU on. */
+  set limits(limits: FramerLimits) {
+    this.#limits = limits
   }
 
   get paused(): boolean {
