@@ -9,6 +9,7 @@ import { establishUnitAttention, senseCodes, type Context, type Target } from '@
 import type { Command, Task } from './command.js'
 import type { Connection } from './connection.js'
 import { dataOutPdu } from './data-out.js'
+import { Liveness } from './liveness.js'
 import { logoutPdu } from './logout.js'
 import type { Lun } from './lun.js'
 import { nopOutPdu } from './nop.js'
@@ -29,8 +30,8 @@ const MAX_IMMEDIATE_TASKS = 32
 export interface FullFeatureHost {
   /** The initiator has logged out and was answered. */
   loggedOut(): void
-  /** The initiator broke the protocol so that nothing sensible can follow. */
-  drop(why: string): void
+  /** Bytes were lost, so that nothing sensible can follow; the initiator was told. */
+  broken(why: string): void
   /** A bug of ours: the session ends, the error goes to the supervisor. */
   crash(error: unknown): void
   /** No I/O of this session is under way any more; told after `abort`. */
@@ -54,8 +55,7 @@ export class FullFeature {
   readonly text: TextPhase
   /** Longest data segment that the initiator takes, in bytes; it may declare another one at any time [7143 §13.12]. */
   maxRecvDataSegmentLength: number
-  /** The initiator has answered a ping of ours: from now on silence means something. */
-  answersPings = false
+  readonly liveness = new Liveness()
   #host: FullFeatureHost
   #early = new Map<number, HeldPdu>()
   #sleepers: Task[] = []
@@ -172,7 +172,7 @@ export class FullFeature {
   /** At ErrorRecoveryLevel 0 a lost PDU cannot be asked for again: it is rejected, and the session ends [7143 §7.8, §7.1.5]. */
   #wrongDigest(opcode: number, buffer: Buffer, head: number): void {
     reject(this, RejectReason.dataDigestError, buffer, head)
-    this.#host.drop(`data digest of a ${opcodeName(opcode)} PDU is wrong`)
+    this.stop(() => this.#host.broken(`data digest of a ${opcodeName(opcode)} PDU is wrong`))
   }
 
   /** Facts for commands to a LUN that does not exist. */

@@ -8,7 +8,7 @@ export function nopOutPdu(phase: FullFeature, buffer: Buffer, head: number, data
   const { numbering, writer } = phase
   const ping = nopOut.decode(buffer, head)
   if (nopOut.invalid(ping)) return reject(phase, RejectReason.protocolError, buffer, head)
-  if (ping.targetTransferTag !== RESERVED_TAG) phase.answersPings = true
+  if (ping.targetTransferTag !== RESERVED_TAG) phase.liveness.answersPings = true
   if (ping.initiatorTaskTag === RESERVED_TAG) return
   const echoed = Math.min(length, phase.maxRecvDataSegmentLength)
   const answer = nopIn.encode({

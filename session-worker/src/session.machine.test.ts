@@ -7,6 +7,7 @@ const answered: SessionEvent = { type: 'login.answered' }
 const completed: SessionEvent = { type: 'login.completed' }
 const refused: SessionEvent = { type: 'login.refused', why: 'no such target' }
 const loggedOut: SessionEvent = { type: 'logout.answered' }
+const broken: SessionEvent = { type: 'stream.broken', why: 'data digest' }
 const closed: SessionEvent = { type: 'socket.closed', why: 'connection reset' }
 const end: SessionEvent = { type: 'session.end', outcome: 'reinstated', why: 'a new login' }
 const drain: SessionEvent = { type: 'session.drain', deadlineMs: 10_000, why: 'the server stops' }
@@ -36,6 +37,8 @@ const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: 
   { from: [asked], event: closed, to: 'ending', actions: ['abortTasks'] },
   { from: [], event: drain, to: 'ending', actions: ['abortTasks'] },
   { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish'] },
+  { from: [completed], event: broken, to: 'finishing', actions: ['finish'] },
+  { from: [completed, broken, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'dropped' },
   { from: [completed], event: closed, to: 'ending', actions: ['abortTasks'] },
   { from: [completed], event: end, to: 'ending', actions: ['abortTasks'] },
   { from: [completed], event: drain, to: 'fullFeature.draining', actions: ['requestLogout 10000'] },

@@ -3,7 +3,7 @@
  * it hears of what changes the session's state.
  *
  *   login.waiting ─pdu→ login.asking ─answer→ login.waiting … ─opened→ fullFeature.serving ─drain→ fullFeature.draining
- *        │ timeout, refusal          │                                      │ logout → finishing ─closed→ ending → ended
+ *        │ timeout, refusal          │                              logout, broken stream → finishing ─closed→ ending → ended
  *        └───────────────────────────┴──── socket.closed, session.end, drop ┴──────────────────────────────▶ ending
  *
  * `finishing` has sent its last word and waits for the initiator to close; `ending` waits until no I/O of the session is
@@ -20,6 +20,7 @@ export type SessionEvent =
   | { type: 'login.completed' }
   | { type: 'login.refused'; why: string }
   | { type: 'logout.answered' }
+  | { type: 'stream.broken'; why: string }
   | { type: 'socket.closed'; why: string }
   | { type: 'session.end'; outcome: Outcome; why: string }
   | { type: 'session.drain'; deadlineMs: number; why: string }
@@ -74,6 +75,8 @@ const recordEnd = chart.assign(({ event, context }) => {
       return { end: { outcome: 'refused' as const, why: event.why } }
     case 'logout.answered':
       return { end: { outcome: 'logout' as const, why: 'logged out' } }
+    case 'stream.broken':
+      return { end: { outcome: 'dropped' as const, why: event.why } }
     case 'socket.closed':
       return { end: { outcome: 'closed' as const, why: event.why } }
     case 'session.end':
@@ -114,7 +117,10 @@ export const sessionMachine = chart.createMachine({
     },
     fullFeature: {
       initial: 'serving',
-      on: { 'logout.answered': { target: 'finishing', actions: recordEnd } },
+      on: {
+        'logout.answered': { target: 'finishing', actions: recordEnd },
+        'stream.broken': { target: 'finishing', actions: recordEnd },
+      },
       states: {
         serving: { on: { 'session.drain': { target: 'draining', actions: recordDrain } } },
         draining: { entry: 'requestLogout', after: { drainDeadline: '#session.ending' } },

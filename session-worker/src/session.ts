@@ -22,9 +22,6 @@ import type { Services } from './services.js'
 const MAX_AHS_BYTES = 264
 /** Longest data segment before the login is over [7143 §13.12]. */
 const LOGIN_SEGMENT_BYTES = 8192
-/** Silence after which the initiator is pinged, and after which one that answers pings counts as gone. */
-const PING_AFTER_MS = 30_000
-const GONE_AFTER_MS = 75_000
 
 /** Bursts of 1 MiB keep the memory for solicited data small and cost nothing; nothing is kept of a connection that is lost. */
 const offer: TargetOffer = { ...DEFAULT_OFFER, maxBurstLength: 1 << 20, defaultTime2Retain: 0 }
@@ -40,7 +37,6 @@ export class Session implements SessionActions {
   #phase: FullFeature | undefined
   #asking = false
   #fault: { error: unknown } | undefined
-  #pingedMs = 0
   #resolve!: (end: SessionEnd) => void
   #reject!: (error: unknown) => void
 
@@ -68,14 +64,13 @@ export class Session implements SessionActions {
     this.#machine.send(event)
   }
 
-  /** A look at the clock: pings a silent initiator, ends the session of one that used to answer. [7143 §4.6.1] */
+  /** A look at the clock, see `Liveness`. */
   tick(nowMs: number): void {
     const phase = this.#phase
     if (!phase || this.#machine.getSnapshot().status !== 'active') return
-    const silentMs = nowMs - this.#connection.lastInputMs
-    if (silentMs > GONE_AFTER_MS && phase.answersPings) return this.#drop('the initiator answers no more')
-    if (silentMs < PING_AFTER_MS || nowMs - this.#pingedMs < PING_AFTER_MS) return
-    this.#pingedMs = nowMs
+    const verdict = phase.liveness.check(nowMs, this.#connection.lastInputMs)
+    if (verdict === 'gone') return this.#drop('the initiator answers no more')
+    if (verdict === 'nothing') return
     sendPing(phase)
     this.#connection.flush()
   }
@@ -171,7 +166,7 @@ export class Session implements SessionActions {
       {
         directory: { list: () => this.#listTargets(parameters.initiatorName) },
         loggedOut: () => this.send({ type: 'logout.answered' }),
-        drop: (why) => this.#drop(why),
+        broken: (why) => this.send({ type: 'stream.broken', why }),
         crash: (error) => this.#crash(error),
         settled: () => this.send({ type: 'tasks.settled' }),
         abortEverywhere: async ({ volumeId }, reset) => {

@@ -123,6 +123,53 @@ await withServer(t, { config }, async server => {
     })
   })
 
+  await t.test('LOGICAL UNIT RESET reaches every session of a shared disk, in every worker [SAM-5 §6.3.3]', async t => {
+    const options = { keys, target: SHARED }
+    await withSession(server, options, async first => {
+      await withSession(server, options, async second => {
+        await withSession(server, options, async third => {
+          const waiting = [await waitingWrite(second), await waitingWrite(third)]
+          t.equal(await first.manageTask(Fn.logicalUnitReset), Status.functionComplete)
+          for (const initiator of [first, second, third]) {
+            t.equal((await initiator.execute(cdb.testUnitReady())).sense, '6/29/03')
+            t.equal((await initiator.execute(cdb.testUnitReady())).status, 0)
+            t.equal((await initiator.execute(cdb.testUnitReady(), 1)).status, 0, 'the other LUN was not reset')
+          }
+          for (const [index, initiator] of [second, third].entries()) {
+            const { tag: initiatorTaskTag, targetTransferTag } = waiting[index] ?? { tag: 0, targetTransferTag: 0 }
+            const fields = { initiatorTaskTag, targetTransferTag, bufferOffset: 0, dataSn: 0, final: true }
+            initiator.dataOut(fields, content(BLOCK, 77))
+            t.notSame(await initiator.read(0, 1), content(BLOCK, 77), 'the ended write is not carried out')
+          }
+        })
+      })
+    })
+  })
+
+  await t.test('CLEAR TASK SET tells the sessions whose commands it ended, and no other [SAM-5 §7.4]', async t => {
+    const options = { keys, target: SHARED }
+    await withSession(server, options, async first => {
+      await withSession(server, options, async second => {
+        await withSession(server, options, async idle => {
+          await waitingWrite(second)
+          await waitingWrite(first)
+          t.equal(await first.manageTask(Fn.clearTaskSet), Status.functionComplete)
+          t.equal((await second.execute(cdb.testUnitReady())).sense, '6/2F/00')
+          t.equal((await first.execute(cdb.testUnitReady())).status, 0, 'the one who asked knows')
+          t.equal((await idle.execute(cdb.testUnitReady())).status, 0, 'nothing of this one was ended')
+        })
+      })
+    })
+  })
+
+  await t.test('TARGET WARM RESET resets every LUN; TARGET COLD RESET is refused [7143 §11.5.1]', async t => {
+    await withSession(server, { target: SHARED }, async initiator => {
+      t.equal(await initiator.manageTask(Fn.targetWarmReset), Status.functionComplete)
+      for (const lun of [0, 1]) t.equal((await initiator.execute(cdb.testUnitReady(), lun)).sense, '6/29/03')
+      t.equal(await initiator.manageTask(Fn.targetColdReset), Status.functionNotSupported)
+    })
+  })
+
   await t.test('functions on a LUN that is not there [7143 §11.6.1]', async t => {
     await withSession(server, {}, async initiator => {
       for (const fn of [Fn.abortTaskSet, Fn.logicalUnitReset]) {
