@@ -47,7 +47,12 @@ t.test('the ready line is printed whatever the log level, and SIGTERM is exit co
     SCSIPUB_WORKERS: '1',
   }
   const { child, output, exit } = launch([], env)
-  while (!output.out.includes('\n')) await Promise.race([once(child.stdout, 'data'), exit])
+  let over = false
+  exit.then(() => {
+    over = true
+  })
+  while (!output.out.includes('\n') && !over) await Promise.race([once(child.stdout, 'data'), exit])
+  t.notOk(over, output.err)
   t.match(JSON.parse(output.out), { event: 'server.ready', iscsi: /^127\.0\.0\.1:\d+$/, targets: 2 })
   child.kill('SIGTERM')
   t.equal(await exit, 0)
