@@ -21,6 +21,9 @@ const MAY_IMPORT = {
 const WORKSPACE = '^(packages/[^/]+|storage-engine|session-worker|supervisor)/'
 const TEST_FILE = '\\.test\\.ts$'
 
+/** What only tests use: it may lean on test libraries, and nothing else may lean on it. */
+const FIXTURE = '/(fixtures/.*|test-fixture\\.ts$)'
+
 const borders = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
   name: `border-of-${folder.replace('packages/', '')}`,
   comment: `${folder} may import ${allowed.join(', ') || 'no other workspace'}`,
@@ -40,15 +43,22 @@ export default {
       name: 'testkit-in-tests-only',
       comment: 'the test kit is development code: nothing that ships may need it',
       severity: 'error',
-      from: { pathNot: [TEST_FILE, '^test/', '^packages/testkit/'] },
+      from: { pathNot: [TEST_FILE, FIXTURE, '^test/', '^packages/testkit/'] },
       to: { path: '^packages/testkit/' },
     },
     {
       name: 'test-libraries-in-tests-only',
       comment: 'tap and fast-check are development packages',
       severity: 'error',
-      from: { pathNot: [TEST_FILE, '^test/', '^packages/testkit/'] },
+      from: { pathNot: [TEST_FILE, FIXTURE, '^test/', '^packages/testkit/'] },
       to: { path: 'node_modules/(tap|fast-check|@tapjs)/' },
+    },
+    {
+      name: 'fixtures-in-tests-only',
+      comment: 'fixtures are for tests and for other fixtures',
+      severity: 'error',
+      from: { pathNot: [TEST_FILE, FIXTURE] },
+      to: { path: FIXTURE, pathNot: 'node_modules' },
     },
     {
       name: 'tests-are-leaves',

@@ -30,7 +30,7 @@ export function allSteps() {
     {
       name: 'lint',
       group: 'static',
-      run: () => check(`${BIN}/biome`, ['ci', '--error-on-warnings', '--max-diagnostics=200']),
+      run: () => check(`${BIN}/biome`, ['ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=200']),
     },
     {
       name: 'imports',

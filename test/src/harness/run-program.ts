@@ -1,9 +1,10 @@
-// Runs a program of this machine to its end, within a time.
+// Runs a program of this machine to its end, within a time. It dies with this process, however that ends: a test run that is
+// killed leaves no server and no machine behind.
 
 import { spawn } from 'node:child_process'
 
 export interface Ran {
-  /** Exit code; 127 when it could not be started, 124 when its time was up, 128 when a signal ended it. */
+  /** Exit code; 127 when there is no such program, 124 when its time was up, 128 when a signal ended it. */
   readonly code: number
   readonly stdout: string
   readonly stderr: string
@@ -15,10 +16,16 @@ export interface RunOptions {
   readonly cwd?: string
 }
 
+/** Arguments of setpriv (util-linux), to be followed by the command: the kernel kills that one when its parent dies. */
+export const DIES_WITH_PARENT: readonly string[] = ['--pdeathsig', 'KILL']
+
 /** Runs `program` without a shell. Never throws: a test looks at the exit code. */
 export function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   return new Promise(resolve => {
-    const child = spawn(program, args, { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('setpriv', [...DIES_WITH_PARENT, program, ...args], {
+      cwd: options.cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let stdout = ''
     let stderr = ''
     let late = false

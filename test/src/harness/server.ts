@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { ROOT } from '../repository.js'
+import { DIES_WITH_PARENT } from './run-program.js'
 
 /** One line of the server's log (pino's JSON); the level by its name or its number. */
 export interface LogLine {
@@ -58,7 +59,8 @@ export async function withServer(
   const configFile = join(dataDir, 'config.json')
   writeFileSync(configFile, JSON.stringify({ dataDir, listen, ...options.config }))
 
-  const child = spawn(process.execPath, [join(ROOT, 'supervisor/dist/main.js'), '--config', configFile], {
+  const command = [process.execPath, join(ROOT, 'supervisor/dist/main.js'), '--config', configFile]
+  const child = spawn('setpriv', [...DIES_WITH_PARENT, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log: LogLine[] = []

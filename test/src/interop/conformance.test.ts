@@ -10,6 +10,7 @@ const picked = [
   'Inquiry',
   'Mandatory',
   'ModeSense6',
+  'MultipathIO.Reset',
   'MultipathIO.Simple',
   'NoMedia',
   'Read10',
@@ -38,8 +39,6 @@ const picked = [
  * 5/20/00, and the tool skips.
  */
 const leftOut = [
-  // A shared unit is not reset: task management answers "function not supported" [7143 §11.6.1].
-  'MultipathIO.Reset',
   // These two need COMPARE AND WRITE, and pass without a word where it is missing.
   'MultipathIO.CompareAndWrite',
   'MultipathIO.CompareAndWriteAsync',

@@ -26,6 +26,8 @@ const imports: readonly (readonly [from: string, to: string, rule?: string])[] =
   ['session-worker/src/b.ts', 'storage-engine/src/index.ts', 'border-of-session-worker'],
   ['storage-engine/src/b.ts', 'supervisor/src/index.ts', 'border-of-storage-engine'],
   ['supervisor/src/c.ts', 'packages/testkit/src/index.ts', 'testkit-in-tests-only'],
+  ['packages/scsi/src/h.test.ts', 'packages/scsi/src/fixtures/captured.ts'],
+  ['packages/scsi/src/g.ts', 'packages/scsi/src/fixtures/captured.ts', 'fixtures-in-tests-only'],
   ['packages/scsi/src/c.ts', 'packages/scsi/src/x.test.ts', 'tests-are-leaves'],
   ['packages/scsi/src/d.ts', 'packages/scsi/src/nowhere.ts', 'resolvable'],
   ['packages/scsi/src/e.ts', 'packages/scsi/src/f.ts', 'no-circles'],
