@@ -56,7 +56,7 @@ export class Connection {
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS)
     this.#socket.on('drain', () => events.drained())
-    this.#socket.on('error', (error) => this.#end(error.message))
+    this.#socket.on('error', error => this.#end(error.message))
     this.#socket.on('close', () => this.#end('connection closed by the initiator'))
   }
 
@@ -126,7 +126,9 @@ export class Connection {
   #received(bytes: number, buffer: Uint8Array): boolean {
     this.lastInputMs = performance.now()
     const { framer } = this
-    this.#settle(buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink))
+    this.#settle(
+      buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink),
+    )
     return !this.#paused
   }
 

@@ -1,5 +1,5 @@
 /** Data-Out PDUs: finds the task they belong to. [7143 §11.7] */
-import { dataOut, RejectReason, RESERVED_TAG } from '@scsipub/iscsi'
+import { dataOut, RESERVED_TAG, RejectReason } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 import { WriteTask } from './write-task.js'

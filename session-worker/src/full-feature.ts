@@ -4,8 +4,16 @@
  * What a PDU means stands in the file of its kind; this one owns what they share: numbers, tasks, the budget of memory for
  * data that is on its way, and the I/O that must have settled before the session's end.
  */
-import { header, logoutRequest, Opcode, opcodeName, RejectReason, RESERVED_TAG, type SessionParameters } from '@scsipub/iscsi'
-import { establishUnitAttention, senseCodes, type Context, type Target } from '@scsipub/scsi'
+import {
+  header,
+  logoutRequest,
+  Opcode,
+  opcodeName,
+  RESERVED_TAG,
+  RejectReason,
+  type SessionParameters,
+} from '@scsipub/iscsi'
+import { type Context, establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
 import type { Connection } from './connection.js'
 import { dataOutPdu } from './data-out.js'
@@ -18,7 +26,7 @@ import type { PduWriter } from './pdu-writer.js'
 import { reject } from './reject.js'
 import { scsiCommandPdu } from './scsi-command.js'
 import { taskManagementPdu } from './task-management.js'
-import { TextPhase, type Directory } from './text-phase.js'
+import { type Directory, TextPhase } from './text-phase.js'
 import type { WriteTask } from './write-task.js'
 
 /** Memory that a session may hold for data it has asked for. One transfer is always granted. */
@@ -104,7 +112,13 @@ export class FullFeature {
     if (!digestOk) this.#wrongDigest(opcode, buffer, head)
     else if (opcode === Opcode.dataOut) dataOutPdu(this, buffer, head, dataAt, length)
     else if (opcode === Opcode.snackRequest) reject(this, RejectReason.snackReject, buffer, head)
-    else if (!isNumbered(opcode)) reject(this, opcode === Opcode.loginRequest ? RejectReason.protocolError : RejectReason.commandNotSupported, buffer, head)
+    else if (!isNumbered(opcode))
+      reject(
+        this,
+        opcode === Opcode.loginRequest ? RejectReason.protocolError : RejectReason.commandNotSupported,
+        buffer,
+        head,
+      )
     else if (header.get.immediate(buffer, head)) this.#request(opcode, buffer, head, dataAt, length)
     else this.#inOrder(opcode, buffer, head, dataAt, length)
     return this.#sleepers.length === 0 && !this.connection.congested
@@ -118,7 +132,11 @@ export class FullFeature {
         return
       case 'early':
         if (this.#early.has(cmdSn)) return
-        this.#early.set(cmdSn, { pdu: Buffer.from(buffer.subarray(head, dataAt + length)), dataAt: dataAt - head, length })
+        this.#early.set(cmdSn, {
+          pdu: Buffer.from(buffer.subarray(head, dataAt + length)),
+          dataAt: dataAt - head,
+          length,
+        })
         return
       case 'next':
         this.numbering.advance()
@@ -128,7 +146,11 @@ export class FullFeature {
   }
 
   #goOn(): void {
-    for (let held = this.#early.get(this.numbering.expCmdSn); held && !this.#ending; held = this.#early.get(this.numbering.expCmdSn)) {
+    for (
+      let held = this.#early.get(this.numbering.expCmdSn);
+      held && !this.#ending;
+      held = this.#early.get(this.numbering.expCmdSn)
+    ) {
       this.#early.delete(this.numbering.expCmdSn)
       this.numbering.advance()
       if (held !== VOID) this.#request(header.get.opcode(held.pdu, 0), held.pdu, 0, held.dataAt, held.length)
@@ -234,7 +256,12 @@ export class FullFeature {
   }
 
   /** Does `action`, then goes on with `then`, or with `failed` when it throws or rejects; at once where it can be done at once. */
-  attempt(task: Task, action: () => undefined | Promise<void>, then: () => void, failed: (error: unknown) => void): void {
+  attempt(
+    task: Task,
+    action: () => undefined | Promise<void>,
+    then: () => void,
+    failed: (error: unknown) => void,
+  ): void {
     let waiting: undefined | Promise<void>
     try {
       waiting = action()
@@ -261,17 +288,19 @@ export class FullFeature {
     }
     task.pending = waiting.then(
       () => settle(then),
-      (error) => settle(() => failed(error)),
+      error => settle(() => failed(error)),
     )
   }
 
   /** Goes on with what `waiting` brings, unless the session has ended meanwhile. */
   later<T>(waiting: Promise<T>, then: (value: T) => void): void {
-    waiting.then((value) => {
-      if (this.#ending) return
-      then(value)
-      this.connection.flush()
-    }).catch((error: unknown) => this.#host.crash(error))
+    waiting
+      .then(value => {
+        if (this.#ending) return
+        then(value)
+        this.connection.flush()
+      })
+      .catch((error: unknown) => this.#host.crash(error))
   }
 
   /** The task goes on when the connection has drained. */
@@ -308,7 +337,7 @@ export class FullFeature {
       task.aborted = true
       this.close(task.command)
     }
-    return chosen.flatMap((task) => (task.pending ? [task.pending] : []))
+    return chosen.flatMap(task => (task.pending ? [task.pending] : []))
   }
 
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
@@ -323,10 +352,11 @@ export class FullFeature {
     for (const lun of this.luns.values()) {
       if (lun.volumeId !== volumeId) continue
       const had = this.tasks.size
-      const busy = this.abortTasks((task) => task.command.lun === lun)
+      const busy = this.abortTasks(task => task.command.lun === lun)
       const { unitAttentions } = lun.nexus
       if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
-      else if (!own && this.tasks.size < had) establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
+      else if (!own && this.tasks.size < had)
+        establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
       await Promise.all(busy)
     }
   }

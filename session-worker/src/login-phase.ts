@@ -2,12 +2,28 @@
  * The login phase of a connection: gives Login Requests to the negotiation, asks the supervisor what the negotiation wants to know,
  * and sends what it answers. [7143 §6, §11.12, §11.13]
  */
-import type { Requester, LoginRefusal, SupervisorReplies, SupervisorRequest, SessionTask, LunGrant } from '@scsipub/contract'
-import {
-  createLogin, header, loginRequest, loginResponse, Opcode,
-  type Login, type LoginRequest, type LoginStep, type SessionParameters, type TargetOffer,
-} from '@scsipub/iscsi'
+
 import { snAdd } from '@scsipub/bytes'
+import type {
+  LoginRefusal,
+  LunGrant,
+  Requester,
+  SessionTask,
+  SupervisorReplies,
+  SupervisorRequest,
+} from '@scsipub/contract'
+import {
+  createLogin,
+  header,
+  type Login,
+  type LoginRequest,
+  type LoginStep,
+  loginRequest,
+  loginResponse,
+  Opcode,
+  type SessionParameters,
+  type TargetOffer,
+} from '@scsipub/iscsi'
 import { COMMAND_WINDOW } from './numbering.js'
 import type { PduWriter } from './pdu-writer.js'
 
@@ -49,7 +65,10 @@ export class LoginPhase {
   #statSn = 0
   #opened: (Opened & { parameters: SessionParameters }) | undefined
 
-  constructor(parts: { task: SessionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter }, host: LoginHost) {
+  constructor(
+    parts: { task: SessionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter },
+    host: LoginHost,
+  ) {
     this.#login = createLogin(parts.offer)
     this.#task = parts.task
     this.#supervisor = parts.supervisor
@@ -59,7 +78,8 @@ export class LoginPhase {
 
   /** A PDU of the login phase: anything but a Login Request ends the connection [7143 §6.3]. */
   pdu(buffer: Buffer, head: number, dataAt: number, length: number): void {
-    if (header.get.opcode(buffer, head) !== Opcode.loginRequest) return this.#host.drop('a PDU other than a login request before the login')
+    if (header.get.opcode(buffer, head) !== Opcode.loginRequest)
+      return this.#host.drop('a PDU other than a login request before the login')
     const first = this.#request === undefined
     // The buffer is used again before the supervisor has answered.
     const request = loginRequest.decode(Buffer.from(buffer.subarray(head, head + loginRequest.size)))
@@ -94,7 +114,7 @@ export class LoginPhase {
       sessionType,
       ...(targetName === undefined ? {} : { targetName }),
     }
-    this.#ask(this.#supervisor.ask(question), (reply) => this.#login.identified(reply))
+    this.#ask(this.#supervisor.ask(question), reply => this.#login.identified(reply))
   }
 
   #open(parameters: SessionParameters, cid: number): void {
@@ -109,7 +129,7 @@ export class LoginPhase {
       cid,
       ...(targetName === undefined ? {} : { targetName }),
     }
-    this.#ask(this.#supervisor.ask(question), (reply) => {
+    this.#ask(this.#supervisor.ask(question), reply => {
       if ('refuse' in reply) return this.#login.opened(reply)
       this.#opened = { ...reply, parameters: { ...parameters, tsih: reply.tsih } }
       return this.#login.opened({ tsih: reply.tsih })
@@ -119,7 +139,7 @@ export class LoginPhase {
   #ask<T>(question: Promise<T>, next: (reply: T) => LoginStep): void {
     this.#host.asked()
     question
-      .then((reply) => {
+      .then(reply => {
         this.#take(next(reply))
         this.#host.answered()
       })
@@ -145,7 +165,14 @@ export class LoginPhase {
 
   #complete(): void {
     const { parameters, luns, nexusLost } = this.#opened!
-    this.#host.completed({ parameters, luns, nexusLost, cid: this.#request!.cid, expCmdSn: this.#request!.cmdSn, statSn: this.#statSn })
+    this.#host.completed({
+      parameters,
+      luns,
+      nexusLost,
+      cid: this.#request!.cid,
+      expCmdSn: this.#request!.cmdSn,
+      statSn: this.#statSn,
+    })
   }
 }
 

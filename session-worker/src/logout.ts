@@ -1,5 +1,5 @@
 /** Logout: the session has one connection, so closing it and closing the session are the same. [7143 §11.14, §11.15] */
-import { LogoutReason, logoutRequest, logoutResponse, LogoutStatus, RejectReason } from '@scsipub/iscsi'
+import { LogoutReason, LogoutStatus, logoutRequest, logoutResponse, RejectReason } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 

@@ -1,6 +1,13 @@
 /** Entry of a session worker thread: Piscina imports it once a thread and calls its default export once a session. */
 import { workerData } from 'node:worker_threads'
-import { compileSchema, faults, sessionTaskSchema, type SessionEnd, type SessionTask, type SessionWorkerData } from '@scsipub/contract'
+import {
+  compileSchema,
+  faults,
+  type SessionEnd,
+  type SessionTask,
+  type SessionWorkerData,
+  sessionTaskSchema,
+} from '@scsipub/contract'
 import { SessionWorker } from './worker.js'
 
 const isSessionTask = compileSchema<SessionTask>(sessionTaskSchema)

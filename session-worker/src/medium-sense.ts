@@ -1,5 +1,5 @@
 /** The one place where a fault of a volume becomes a condition that an initiator sees. [SBC-3 §4.18] */
-import { senseCodes, type Sense } from '@scsipub/scsi'
+import { type Sense, senseCodes } from '@scsipub/scsi'
 import { VolumeError } from '@scsipub/volume'
 
 const codes = {

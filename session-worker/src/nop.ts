@@ -1,5 +1,5 @@
 /** NOP-Out and NOP-In: the initiator's pings are echoed, ours ask whether it is still there. [7143 §11.18, §11.19] */
-import { nopIn, nopOut, RejectReason, RESERVED_TAG } from '@scsipub/iscsi'
+import { nopIn, nopOut, RESERVED_TAG, RejectReason } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 

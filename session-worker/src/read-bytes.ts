@@ -7,7 +7,13 @@ import type { BorrowedVolume } from '@scsipub/volume'
 const SECTOR_BYTES = 512
 
 /** Like `BorrowedVolume.read`, for any `position` and `length` in bytes. */
-export function readBytes(volume: BorrowedVolume, position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
+export function readBytes(
+  volume: BorrowedVolume,
+  position: number,
+  target: Buffer,
+  offset: number,
+  length: number,
+): undefined | Promise<void> {
   if (position % SECTOR_BYTES === 0 && length % SECTOR_BYTES === 0) return volume.read(position, target, offset, length)
   const start = position - (position % SECTOR_BYTES)
   const end = Math.ceil((position + length) / SECTOR_BYTES) * SECTOR_BYTES

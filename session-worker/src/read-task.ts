@@ -39,7 +39,11 @@ export class ReadTask implements Task {
 
   /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. */
   start(): void {
-    if (this.#length > Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)) this.#phase.keep(this)
+    if (
+      this.#length >
+      Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)
+    )
+      this.#phase.keep(this)
     this.run()
   }
 
@@ -70,7 +74,7 @@ export class ReadTask implements Task {
       this.#phase.connection.send(piece)
       this.run()
     }
-    this.#phase.during(this, cold, finish, (error) => this.#fail(error))
+    this.#phase.during(this, cold, finish, error => this.#fail(error))
   }
 
   /** Header, counters and digests of a piece whose data is there. */

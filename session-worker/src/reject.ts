@@ -1,5 +1,5 @@
 /** Reject: a PDU that cannot be acted upon goes back with the reason and its header. [7143 §11.17] */
-import { BHS_SIZE, reject as rejectPdu, RESERVED_TAG } from '@scsipub/iscsi'
+import { BHS_SIZE, RESERVED_TAG, reject as rejectPdu } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 
 /** Rejects the PDU whose header is at `head` of `buffer`. */

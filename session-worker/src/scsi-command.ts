@@ -4,17 +4,17 @@
  * The usual READ or WRITE, whose data is in the page cache or came with the command, begins and ends here in one synchronous section.
  * Everything else becomes a task.
  */
-import { RejectReason, RESERVED_TAG, scsiCommand } from '@scsipub/iscsi'
-import { decodeLun, dispatch, encodeSense, senseCodes, status, transferLengthBytes, type Outcome } from '@scsipub/scsi'
+import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
+import { decodeLun, dispatch, encodeSense, type Outcome, senseCodes, status, transferLengthBytes } from '@scsipub/scsi'
 import type { Command } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
+import { readBytes } from './read-bytes.js'
 import { ReadTask, type Source } from './read-task.js'
 import { reject } from './reject.js'
-import { readBytes } from './read-bytes.js'
 import { respond, respondSense } from './scsi-response.js'
 import { verify } from './verify.js'
-import { WriteTask, type Sink } from './write-task.js'
+import { type Sink, WriteTask } from './write-task.js'
 
 const CDB_AT = 32
 const LUN_AT = 8
@@ -48,7 +48,8 @@ function invalid(phase: FullFeature, command: Command, length: number): number |
   if (!writes) return final && length === 0 && (reads || expectedBytes === 0) ? undefined : RejectReason.protocolError // [7143 §11.3.1]
   if (reads) return RejectReason.invalidPduField // no command here moves data both ways
   const { immediateData, initialR2T, firstBurstLength } = phase.parameters
-  if (length > 0 && (!immediateData || length > Math.min(firstBurstLength, expectedBytes))) return RejectReason.protocolError // [7143 §13.11, §13.14]
+  if (length > 0 && (!immediateData || length > Math.min(firstBurstLength, expectedBytes)))
+    return RejectReason.protocolError // [7143 §13.11, §13.14]
   return final || !initialR2T ? undefined : RejectReason.protocolError // [7143 §13.10]
 }
 
@@ -76,13 +77,16 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
       return write(phase, command, outcome, immediate)
     case 'verify':
       if (outcome.byteCheck === 0) return verify(phase, command, outcome)
-      return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) => verify(phase, command, outcome, data, task))
+      return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) =>
+        verify(phase, command, outcome, data, task),
+      )
     case 'flush':
       return flush(phase, command)
     case 'parameterOut':
       return receive(phase, command, immediate, outcome.lengthBytes, (_task, data) => {
         const next = outcome.apply(data)
-        if (next.kind === 'status') respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
+        if (next.kind === 'status')
+          respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
       })
     case 'medium':
@@ -97,7 +101,12 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
   const go = () => send(phase, command, blocks * volume.blockBytes, source)
   if (!fua) return go()
   // What is read with FUA has to be on the medium [SBC-3 §4.15].
-  phase.attempt(phase.instant(command), () => volume.flush(), go, (error) => respondSense(phase, command, mediumSense(error)))
+  phase.attempt(
+    phase.instant(command),
+    () => volume.flush(),
+    go,
+    error => respondSense(phase, command, mediumSense(error)),
+  )
 }
 
 /** Sends `wanted` bytes to the initiator, or says by the residual how much of it there was no room for. */
@@ -108,14 +117,25 @@ function send(phase: FullFeature, command: Command, wanted: number, source: Sour
   new ReadTask(phase, command, wanted, source).start()
 }
 
-function write(phase: FullFeature, command: Command, outcome: Extract<Outcome, { kind: 'write' }>, immediate: Immediate): void {
+function write(
+  phase: FullFeature,
+  command: Command,
+  outcome: Extract<Outcome, { kind: 'write' }>,
+  immediate: Immediate,
+): void {
   const { volume } = command.lun!
   const start = outcome.lba * volume.blockBytes
   const wanted = outcome.blocks * volume.blockBytes
   // What an initiator offers less than the CDB asks for is written as far as whole blocks go [7143 §11.4.5.1].
   const whole = (bytes: number) => bytes - (bytes % volume.blockBytes)
   if (command.final && immediate.length >= wanted && command.writes) {
-    return store(phase, command, { start, length: wanted, wanted, fua: outcome.fua }, immediate.buffer, immediate.dataAt)
+    return store(
+      phase,
+      command,
+      { start, length: wanted, wanted, fua: outcome.fua },
+      immediate.buffer,
+      immediate.dataAt,
+    )
   }
   receive(phase, command, immediate, wanted, (task, data) => {
     store(phase, command, { start, length: whole(data.length), wanted, fua: outcome.fua }, data, 0, task)
@@ -130,7 +150,14 @@ interface Extent {
 }
 
 /** Writes, makes durable when asked, answers. */
-function store(phase: FullFeature, command: Command, extent: Extent, data: Buffer, at: number, task = phase.instant(command)): void {
+function store(
+  phase: FullFeature,
+  command: Command,
+  extent: Extent,
+  data: Buffer,
+  at: number,
+  task = phase.instant(command),
+): void {
   const { volume } = command.lun!
   const done = () => respond(phase, command, status.good, extent.wanted)
   const failed = (error: unknown) => respondSense(phase, command, mediumSense(error))
@@ -154,6 +181,6 @@ function flush(phase: FullFeature, command: Command): void {
     phase.instant(command),
     () => volume.flush(),
     () => respond(phase, command, status.good, 0),
-    (error) => respondSense(phase, command, mediumSense(error)),
+    error => respondSense(phase, command, mediumSense(error)),
   )
 }

@@ -1,6 +1,6 @@
 /** SCSI Response PDUs: status, residual and sense of a command that did not end with its data. [7143 §11.4] */
 import { scsiResponse } from '@scsipub/iscsi'
-import { encodeSense, status, type Sense } from '@scsipub/scsi'
+import { encodeSense, type Sense, status } from '@scsipub/scsi'
 import type { Command } from './command.js'
 import type { FullFeature } from './full-feature.js'
 

@@ -1,6 +1,12 @@
 import t from 'tap'
 import { createActor, SimulatedClock } from 'xstate'
-import { FINISH_TIMEOUT_MS, LOGIN_TIMEOUT_MS, sessionMachine, type SessionActions, type SessionEvent } from './session.machine.js'
+import {
+  FINISH_TIMEOUT_MS,
+  LOGIN_TIMEOUT_MS,
+  type SessionActions,
+  type SessionEvent,
+  sessionMachine,
+} from './session.machine.js'
 
 const asked: SessionEvent = { type: 'login.asked' }
 const answered: SessionEvent = { type: 'login.answered' }
@@ -17,14 +23,19 @@ function start() {
   const actions: string[] = []
   const session: SessionActions = {
     abortTasks: () => actions.push('abortTasks'),
-    requestLogout: (ms) => actions.push(`requestLogout ${ms}`),
+    requestLogout: ms => actions.push(`requestLogout ${ms}`),
     finish: () => actions.push('finish'),
     release: () => actions.push('release'),
   }
   const clock = new SimulatedClock()
   const actor = createActor(sessionMachine, { input: { session }, clock })
   actor.start()
-  return { actions, clock, actor, state: () => JSON.stringify(actor.getSnapshot().value).replaceAll(/["{}]/g, '').replaceAll(':', '.') }
+  return {
+    actions,
+    clock,
+    actor,
+    state: () => JSON.stringify(actor.getSnapshot().value).replaceAll(/["{}]/g, '').replaceAll(':', '.'),
+  }
 }
 
 /** from (events that lead there) × event → state, actions, outcome when it is over. */
@@ -58,7 +69,7 @@ const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: 
 
 for (const row of table) {
   const path = row.from.map(({ type }) => type).join(', ') || 'the start'
-  t.test(`after ${path}: ${row.event.type} leads to ${row.to}`, async (t) => {
+  t.test(`after ${path}: ${row.event.type} leads to ${row.to}`, async t => {
     const { actor, actions, state } = start()
     for (const event of row.from) actor.send(event)
     actions.length = 0
@@ -69,7 +80,7 @@ for (const row of table) {
   })
 }
 
-t.test('a login that is not finished in time ends the session', async (t) => {
+t.test('a login that is not finished in time ends the session', async t => {
   const { actor, clock, state } = start()
   actor.send(asked)
   clock.increment(LOGIN_TIMEOUT_MS - 1)
@@ -80,14 +91,14 @@ t.test('a login that is not finished in time ends the session', async (t) => {
   t.equal(actor.getSnapshot().output?.outcome, 'dropped')
 })
 
-t.test('a completed login is not under the deadline any more', async (t) => {
+t.test('a completed login is not under the deadline any more', async t => {
   const { actor, clock, state } = start()
   actor.send(completed)
   clock.increment(LOGIN_TIMEOUT_MS * 2)
   t.equal(state(), 'fullFeature.serving')
 })
 
-t.test('an initiator that does not close after its logout is closed', async (t) => {
+t.test('an initiator that does not close after its logout is closed', async t => {
   const { actor, clock, state } = start()
   for (const event of [completed, loggedOut]) actor.send(event)
   clock.increment(FINISH_TIMEOUT_MS)
@@ -96,7 +107,7 @@ t.test('an initiator that does not close after its logout is closed', async (t) 
   t.equal(actor.getSnapshot().output?.outcome, 'logout')
 })
 
-t.test('the drain deadline closes a session that goes on', async (t) => {
+t.test('the drain deadline closes a session that goes on', async t => {
   const { actor, clock, state } = start()
   for (const event of [completed, drain]) actor.send(event)
   clock.increment(9_999)

@@ -9,8 +9,9 @@
  * `finishing` has sent its last word and waits for the initiator to close; `ending` waits until no I/O of the session is
  * under way any more, so that whoever comes next finds the volume quiet. [7143 §7.2, §8.2]
  */
-import { setup } from 'xstate'
+
 import type { SessionEnd } from '@scsipub/contract'
+import { setup } from 'xstate'
 
 export type Outcome = SessionEnd['outcome']
 
@@ -90,7 +91,9 @@ const recordDrain = chart.assign(({ event, context }) =>
     ? { drainMs: event.deadlineMs, end: { outcome: 'drained' as const, why: event.why } }
     : { drainMs: context.drainMs },
 )
-const recordTimeout = chart.assign({ end: { outcome: 'dropped', why: `login not finished after ${LOGIN_TIMEOUT_MS / 1000} s` } })
+const recordTimeout = chart.assign({
+  end: { outcome: 'dropped', why: `login not finished after ${LOGIN_TIMEOUT_MS / 1000} s` },
+})
 
 export const sessionMachine = chart.createMachine({
   id: 'session',

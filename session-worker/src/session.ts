@@ -4,10 +4,11 @@
  * The actor's promise (`done`) settles once, when the session is over: its I/O has settled, its volumes and its descriptor are given
  * back. It rejects when a bug of ours ended it, which is what the supervisor takes for the EXIT signal.
  */
-import { asyncMessage, AsyncEvent, DEFAULT_OFFER, Framer, type TargetOffer } from '@scsipub/iscsi'
-import { establishUnitAttention, senseCodes } from '@scsipub/scsi'
+
 import type { SessionEnd, SessionTask } from '@scsipub/contract'
-import { createActor, type ActorRefFrom } from 'xstate'
+import { AsyncEvent, asyncMessage, DEFAULT_OFFER, Framer, type TargetOffer } from '@scsipub/iscsi'
+import { establishUnitAttention, senseCodes } from '@scsipub/scsi'
+import { type ActorRefFrom, createActor } from 'xstate'
 import { Connection } from './connection.js'
 import { FullFeature } from './full-feature.js'
 import { LoginPhase, type OpenedSession } from './login-phase.js'
@@ -15,8 +16,8 @@ import { Lun } from './lun.js'
 import { sendPing } from './nop.js'
 import { Numbering } from './numbering.js'
 import { PduWriter } from './pdu-writer.js'
-import { sessionMachine, type SessionActions, type SessionEvent } from './session.machine.js'
 import type { Services } from './services.js'
+import { type SessionActions, type SessionEvent, sessionMachine } from './session.machine.js'
 
 /** Longest additional headers taken, in bytes: a 260-byte CDB and a bidirectional read length [7143 §11.2.2]. */
 const MAX_AHS_BYTES = 264
@@ -53,10 +54,13 @@ export class Session implements SessionActions {
     this.#connection = new Connection(task.fd, services.output, framer, {
       pdu: (buffer, head, dataAt, length, digestOk) => this.#pdu(buffer, head, dataAt, length, digestOk),
       drained: () => this.#guard(() => this.#phase?.drained()),
-      ended: (why) => this.send({ type: 'socket.closed', why }),
+      ended: why => this.send({ type: 'socket.closed', why }),
     })
     this.#writer = new PduWriter(this.#connection, services.output)
-    this.#login = new LoginPhase({ task, offer, supervisor: services.supervisor, writer: this.#writer }, this.#loginHost())
+    this.#login = new LoginPhase(
+      { task, offer, supervisor: services.supervisor, writer: this.#writer },
+      this.#loginHost(),
+    )
   }
 
   /** Tells the machine. */
@@ -76,7 +80,15 @@ export class Session implements SessionActions {
   }
 
   /** See `FullFeature.volumeAborted`; `sessionId` is the session that asked for it. */
-  async volumeAborted({ volumeId, reset, sessionId }: { volumeId: string; reset: boolean; sessionId: number }): Promise<void> {
+  async volumeAborted({
+    volumeId,
+    reset,
+    sessionId,
+  }: {
+    volumeId: string
+    reset: boolean
+    sessionId: number
+  }): Promise<void> {
     await this.#phase?.volumeAborted({ volumeId, reset, own: sessionId === this.task.sessionId })
     this.#connection.flush()
   }
@@ -140,13 +152,13 @@ export class Session implements SessionActions {
         this.#connection.flush()
         this.#connection.resume()
       },
-      completed: (opened) => this.#enterFullFeature(opened),
-      refused: (why) => {
+      completed: opened => this.#enterFullFeature(opened),
+      refused: why => {
         this.#login = undefined
         this.send({ type: 'login.refused', why })
       },
-      drop: (why) => this.#drop(why),
-      crash: (error) => this.#crash(error),
+      drop: why => this.#drop(why),
+      crash: error => this.#crash(error),
     }
   }
 
@@ -155,19 +167,27 @@ export class Session implements SessionActions {
     const target = {
       name: parameters.targetName ?? '',
       portalGroupTag: offer.portalGroupTag,
-      luns: opened.luns.map((grant) => grant.lun),
+      luns: opened.luns.map(grant => grant.lun),
     }
-    const luns = new Map(opened.luns.map((grant) => [grant.lun, new Lun(grant, target, this.#services.volumes)]))
+    const luns = new Map(opened.luns.map(grant => [grant.lun, new Lun(grant, target, this.#services.volumes)]))
     if (opened.nexusLost) {
       for (const lun of luns.values()) establishUnitAttention(lun.nexus.unitAttentions, senseCodes.itNexusLossOccurred)
     }
     this.#phase = new FullFeature(
-      { connection: this.#connection, writer: this.#writer, numbering: new Numbering(opened.expCmdSn, opened.statSn), parameters, target, luns, cid: opened.cid },
+      {
+        connection: this.#connection,
+        writer: this.#writer,
+        numbering: new Numbering(opened.expCmdSn, opened.statSn),
+        parameters,
+        target,
+        luns,
+        cid: opened.cid,
+      },
       {
         directory: { list: () => this.#listTargets(parameters.initiatorName) },
         loggedOut: () => this.send({ type: 'logout.answered' }),
-        broken: (why) => this.send({ type: 'stream.broken', why }),
-        crash: (error) => this.#crash(error),
+        broken: why => this.send({ type: 'stream.broken', why }),
+        crash: error => this.#crash(error),
         settled: () => this.send({ type: 'tasks.settled' }),
         abortEverywhere: async ({ volumeId }, reset) => {
           await this.#services.engine.ask({ kind: 'volume.abort', volumeId, sessionId: this.task.sessionId, reset })
@@ -176,14 +196,19 @@ export class Session implements SessionActions {
     )
     this.#login = undefined
     this.#connection.flush() // the last login response has no digest [7143 §6.2]
-    this.#connection.framer.limits = { maxDataSegmentLength: parameters.targetMaxRecvDataSegmentLength, maxAhsLength: MAX_AHS_BYTES }
+    this.#connection.framer.limits = {
+      maxDataSegmentLength: parameters.targetMaxRecvDataSegmentLength,
+      maxAhsLength: MAX_AHS_BYTES,
+    }
     const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
     this.#connection.framer.setDigests(digests)
     this.#writer.setDigests(digests)
     this.send({ type: 'login.completed' })
   }
 
-  async #listTargets(initiatorName: string): Promise<{ name: string; addresses: { address: string; portalGroupTag: number }[] }[]> {
+  async #listTargets(
+    initiatorName: string,
+  ): Promise<{ name: string; addresses: { address: string; portalGroupTag: number }[] }[]> {
     const { sessionId, localAddress } = this.task
     const reply = await this.#services.supervisor.ask({ kind: 'targets.list', sessionId, initiatorName, localAddress })
     return reply.targets

@@ -4,8 +4,15 @@
  * CLEAR TASK SET and LOGICAL UNIT RESET concern the tasks of every nexus: they go to the storage engine, which has all workers do it,
  * this one included. TARGET WARM RESET is that for every LUN. Left out: TARGET COLD RESET, which may be refused.
  */
-import { RejectReason, TaskManagementFunction, taskManagementRequest, taskManagementResponse, TaskManagementStatus } from '@scsipub/iscsi'
+
 import type { TaskManagementRequest } from '@scsipub/iscsi'
+import {
+  RejectReason,
+  TaskManagementFunction,
+  TaskManagementStatus,
+  taskManagementRequest,
+  taskManagementResponse,
+} from '@scsipub/iscsi'
 import { decodeLun } from '@scsipub/scsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
@@ -31,7 +38,10 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
   const { functionComplete, lunDoesNotExist, reassignmentNotSupported, functionNotSupported } = TaskManagementStatus
   const only = (response: number): Result => ({ response, busy: [] })
   const lun = phase.luns.get(number)
-  const abortAll = (): Result => ({ response: functionComplete, busy: phase.abortTasks((task) => task.command.lun === lun) })
+  const abortAll = (): Result => ({
+    response: functionComplete,
+    busy: phase.abortTasks(task => task.command.lun === lun),
+  })
   switch (request.function) {
     case TaskManagementFunction.abortTask:
       return abortTask(phase, request)
@@ -40,9 +50,15 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
     case TaskManagementFunction.clearTaskSet:
     case TaskManagementFunction.logicalUnitReset:
       if (!lun) return only(lunDoesNotExist)
-      return { response: functionComplete, busy: [phase.abortEverywhere(lun, request.function === TaskManagementFunction.logicalUnitReset)] }
+      return {
+        response: functionComplete,
+        busy: [phase.abortEverywhere(lun, request.function === TaskManagementFunction.logicalUnitReset)],
+      }
     case TaskManagementFunction.targetWarmReset:
-      return { response: functionComplete, busy: [...phase.luns.values()].map(unit => phase.abortEverywhere(unit, true)) }
+      return {
+        response: functionComplete,
+        busy: [...phase.luns.values()].map(unit => phase.abortEverywhere(unit, true)),
+      }
     case TaskManagementFunction.taskReassign:
       return only(reassignmentNotSupported)
     default:
@@ -53,7 +69,7 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
 /** "Task does not exist" is for a task that has ended, or a number that is not in the window [7143 §11.6.1]. */
 function abortTask(phase: FullFeature, { referencedTaskTag, refCmdSn }: TaskManagementRequest): Result {
   const found = phase.tasks.has(referencedTaskTag)
-  const busy = phase.abortTasks((task) => task.command.initiatorTaskTag === referencedTaskTag)
+  const busy = phase.abortTasks(task => task.command.initiatorTaskTag === referencedTaskTag)
   const { functionComplete, taskDoesNotExist } = TaskManagementStatus
   return { response: found || phase.passOver(refCmdSn) ? functionComplete : taskDoesNotExist, busy }
 }

@@ -5,8 +5,19 @@
  * that the initiator asks for with the transfer tag of the piece before.
  */
 import {
-  answerText, encodeTargets, encodeText, parseText, RejectReason, RESERVED_TAG, TextAssembler, TextPages, textRequest, textResponse,
-  type DiscoveredTarget, type SendTargetsRequest, type TextRequest,
+  answerText,
+  type DiscoveredTarget,
+  encodeTargets,
+  encodeText,
+  parseText,
+  RESERVED_TAG,
+  RejectReason,
+  type SendTargetsRequest,
+  TextAssembler,
+  TextPages,
+  type TextRequest,
+  textRequest,
+  textResponse,
 } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
@@ -52,7 +63,8 @@ export class TextPhase {
     const pairs = Buffer.isBuffer(text) ? parseText(text) : text
     if (!Array.isArray(pairs)) return reject(this.#phase, RejectReason.protocolError, buffer, head)
     const answer = answerText(pairs, this.#phase.parameters)
-    if (answer.maxRecvDataSegmentLength !== undefined) this.#phase.maxRecvDataSegmentLength = answer.maxRecvDataSegmentLength
+    if (answer.maxRecvDataSegmentLength !== undefined)
+      this.#phase.maxRecvDataSegmentLength = answer.maxRecvDataSegmentLength
     const before = encodeText(answer.answers)
     if (!answer.sendTargets) return this.#sendPage(request, new TextPages(before))
     this.#findTargets(request, before, answer.sendTargets)
@@ -63,7 +75,7 @@ export class TextPhase {
     // The header is a view into a buffer that is used again before the answer is there.
     const kept = { ...request, lun: Buffer.from(request.lun) }
     this.#asking = true
-    this.#phase.later(this.#directory.list(), (targets) => {
+    this.#phase.later(this.#directory.list(), targets => {
       this.#asking = false
       const shown = wanted.kind === 'all' ? targets : targets.filter(({ name }) => name === own)
       this.#sendPage(kept, new TextPages(Buffer.concat([before, encodeTargets(shown)])))
@@ -76,7 +88,11 @@ export class TextPhase {
   }
 
   /** F=1 ends the exchange; otherwise a transfer tag lets the initiator go on [7143 §11.11.1, §11.11.4]. */
-  #send(request: TextRequest, text: Buffer, how: { final: boolean; more: boolean; pages: TextPages | undefined }): void {
+  #send(
+    request: TextRequest,
+    text: Buffer,
+    how: { final: boolean; more: boolean; pages: TextPages | undefined },
+  ): void {
     const { numbering, writer } = this.#phase
     const targetTransferTag = how.final ? RESERVED_TAG : this.#phase.takeTransferTag()
     this.#exchange = how.final ? undefined : { targetTransferTag, pages: how.pages }

@@ -2,7 +2,7 @@
  * VERIFY: reads blocks back and, when asked, compares them with data of the initiator. [SBC-3 §5.33]
  * It goes through the extent piece by piece, so that its memory does not grow with the extent.
  */
-import { senseCodes, status, type Outcome } from '@scsipub/scsi'
+import { type Outcome, senseCodes, status } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'

@@ -2,11 +2,24 @@
  * A session worker: the thread that Piscina runs sessions in, and what all of its sessions share: its slot in the control blocks, one port to
  * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
  */
-import { MessageChannel, parentPort, threadId, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, parentPort, threadId } from 'node:worker_threads'
 import {
-  compileSchema, engineNoticeSchema, faults, Requester, supervisorNoticeSchema, WorkerSlots,
-  type BorrowerRequest, type EngineNotice, type EngineReplies, type SessionEnd, type SessionTask, type SessionWorkerData,
-  type SupervisorNotice, type SupervisorReplies, type SupervisorRequest, type WorkerReady,
+  type BorrowerRequest,
+  compileSchema,
+  type EngineNotice,
+  type EngineReplies,
+  engineNoticeSchema,
+  faults,
+  Requester,
+  type SessionEnd,
+  type SessionTask,
+  type SessionWorkerData,
+  type SupervisorNotice,
+  type SupervisorReplies,
+  type SupervisorRequest,
+  supervisorNoticeSchema,
+  type WorkerReady,
+  WorkerSlots,
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
 import { Output } from './output.js'
@@ -34,9 +47,15 @@ export class SessionWorker implements Services {
     this.supervisor = new Requester(toSupervisor.port1)
     this.engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
     this.volumes = new BorrowedVolumes({ slot, engine: this.engine })
-    listen(toSupervisor.port1, this.supervisor, isSupervisorNotice, (notice) => this.#supervisorNotice(notice))
-    listen(toEngine.port1, this.engine, isEngineNotice, (notice) => this.#engineNotice(notice))
-    const ready: WorkerReady = { kind: 'worker.ready', slot, threadId, supervisorPort: toSupervisor.port2, enginePort: toEngine.port2 }
+    listen(toSupervisor.port1, this.supervisor, isSupervisorNotice, notice => this.#supervisorNotice(notice))
+    listen(toEngine.port1, this.engine, isEngineNotice, notice => this.#engineNotice(notice))
+    const ready: WorkerReady = {
+      kind: 'worker.ready',
+      slot,
+      threadId,
+      supervisorPort: toSupervisor.port2,
+      enginePort: toEngine.port2,
+    }
     parentPort!.postMessage(ready, [toSupervisor.port2, toEngine.port2])
     setInterval(() => this.#tick(), TICK_MS).unref()
   }
@@ -55,7 +74,9 @@ export class SessionWorker implements Services {
   #supervisorNotice(notice: SupervisorNotice): void {
     switch (notice.kind) {
       case 'session.end':
-        return this.#sessions.get(notice.sessionId)?.send({ type: 'session.end', outcome: notice.outcome, why: notice.why })
+        return this.#sessions
+          .get(notice.sessionId)
+          ?.send({ type: 'session.end', outcome: notice.outcome, why: notice.why })
       case 'worker.drain':
         for (const session of [...this.#sessions.values()]) {
           session.send({ type: 'session.drain', deadlineMs: notice.deadlineMs, why: notice.why })
@@ -68,7 +89,7 @@ export class SessionWorker implements Services {
       case 'gate.opened':
         return this.volumes.gateOpened(notice.volumeId)
       case 'tasks.abort': {
-        const ended = [...this.#sessions.values()].map((session) => session.volumeAborted(notice))
+        const ended = [...this.#sessions.values()].map(session => session.volumeAborted(notice))
         void Promise.all(ended).then(() => this.engine.ask({ kind: 'volume.aborted', abortId: notice.abortId }))
       }
     }
@@ -85,10 +106,16 @@ interface Replies {
 }
 
 /** Gives replies to the requester and notices to `take`. Anything else is a bug of ours. */
-function listen<T>(port: MessagePort, requester: Replies, isNotice: { (message: unknown): message is T; errors?: unknown }, take: (notice: T) => void): void {
+function listen<T>(
+  port: MessagePort,
+  requester: Replies,
+  isNotice: { (message: unknown): message is T; errors?: unknown },
+  take: (notice: T) => void,
+): void {
   port.on('message', (message: unknown) => {
     if (requester.accept(message)) return
-    if (!isNotice(message)) throw new Error(`message does not fit the contract: ${faults(isNotice as Parameters<typeof faults>[0])}`)
+    if (!isNotice(message))
+      throw new Error(`message does not fit the contract: ${faults(isNotice as Parameters<typeof faults>[0])}`)
     take(message)
   })
 }

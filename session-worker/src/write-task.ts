@@ -3,7 +3,7 @@
  * All of it is collected before anything is done with it, so a command that is aborted half received has changed nothing.
  * [7143 §4.2.4, §11.7, §11.8]
  */
-import { r2t, RESERVED_TAG } from '@scsipub/iscsi'
+import { RESERVED_TAG, r2t } from '@scsipub/iscsi'
 import { encodeLun, senseCodes } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
@@ -102,7 +102,12 @@ export class WriteTask implements Task {
     const transfer = this.#transfers.get(piece.targetTransferTag)!
     const end = piece.bufferOffset + piece.length
     const last = end === transfer.end
-    if (piece.bufferOffset !== transfer.next || piece.dataSn !== transfer.dataSn || end > transfer.end || piece.final !== last) {
+    if (
+      piece.bufferOffset !== transfer.next ||
+      piece.dataSn !== transfer.dataSn ||
+      end > transfer.end ||
+      piece.final !== last
+    ) {
       return this.#fail(senseCodes.dataPhaseError)
     }
     this.#store(piece.buffer, piece.dataAt, piece.length, piece.bufferOffset)

@@ -16,7 +16,11 @@ export class TaskAborts {
   #lastId = 0
 
   /** Tells the workers in `slots` and resolves when each has answered or is gone. */
-  start(slots: Iterable<number>, what: Omit<AbortNotice, 'kind' | 'abortId'>, tell: (notice: AbortNotice) => void): Promise<void> {
+  start(
+    slots: Iterable<number>,
+    what: Omit<AbortNotice, 'kind' | 'abortId'>,
+    tell: (notice: AbortNotice) => void,
+  ): Promise<void> {
     this.#lastId = (this.#lastId + 1) >>> 0
     const abortId = this.#lastId
     return new Promise(resolve => {

@@ -83,6 +83,8 @@ export class Server {
   static async #start(options: ServerOptions, undo: (() => Promise<void>)[]): Promise<Server> {
     const { config, log, onFailure } = options
     const limits = { ...LIMITS, ...options.limits }
+    for (const key of config.unserved)
+      log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
     const directory = new TargetDirectory(config, catalog)
     const engine = new Engine({

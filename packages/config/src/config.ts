@@ -1,7 +1,7 @@
 /**
  * What a loaded configuration looks like, and its defaults. Frozen all the way down: whoever holds it may rely on it.
  *
- * Left out: keys that this version does not serve (see `unsupported.ts`); giving one refuses the start.
+ * Left out: keys that this version does not serve (see `unsupported.ts`).
  */
 import { availableParallelism } from 'node:os'
 import type { Address } from './address.js'
@@ -43,6 +43,8 @@ export interface Config {
   readonly free: FreeTierConfig
   readonly targets: readonly TargetConfig[]
   readonly log: { readonly level: LogLevel }
+  /** Keys that were given and that this version does not serve, for a warning. */
+  readonly unserved: readonly string[]
 }
 
 /** A configuration as it stands in a file: every key optional, addresses still text. */

@@ -11,7 +11,7 @@ import { applyEnvironment } from './environment.js'
 import { ConfigError, type Fault, shapeFaults } from './faults.js'
 import { jsonFault } from './json-fault.js'
 import { semanticFaults } from './semantics.js'
-import { takeUnsupported } from './unsupported.js'
+import { takeChap, takeUnserved } from './unsupported.js'
 
 /**
  * Reads `path` (none: no file) and `env`. A relative `dataDir` is relative to the file's folder, or to the current one
@@ -21,14 +21,11 @@ export function loadConfig({ path, env = {} }: { path?: string; env?: NodeJS.Pro
   const source = path ?? 'configuration'
   const file = path === undefined ? {} : readJson(path)
   const fromEnvironment = applyEnvironment(file, env)
-  const faults = [
-    ...fromEnvironment,
-    ...takeUnsupported(file),
-    ...withoutRepeats(shapeFaults(file), semanticFaults(file)),
-  ]
+  const unserved = takeUnserved(file)
+  const faults = [...fromEnvironment, ...takeChap(file), ...withoutRepeats(shapeFaults(file), semanticFaults(file))]
   if (faults.length > 0) throw new ConfigError(source, faults)
   const base = path === undefined || env['SCSIPUB_DATADIR'] !== undefined ? process.cwd() : dirname(resolve(path))
-  return deepFreeze(complete(file as ConfigFile, base))
+  return deepFreeze({ ...complete(file as ConfigFile, base), unserved })
 }
 
 /** A value that the schema refuses has its one fault already. */
@@ -37,7 +34,7 @@ function withoutRepeats(shape: Fault[], meaning: Fault[]): Fault[] {
   return [...shape, ...meaning.filter(fault => !paths.has(fault.path))]
 }
 
-function complete(file: ConfigFile, base: string): Config {
+function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
   const advertise = file.advertise?.iscsi
   return {
     dataDir: resolve(base, file.dataDir ?? defaults.dataDir),
