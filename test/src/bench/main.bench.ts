@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   console.log(await describeMachine())
   for (const part of options.parts) {
-    console.log(`\n${part}: ${options.extent.rounds} rounds of ${options.extent.seconds} s\n`)
+    console.log(`\n${part}, ${options.extent.rounds} rounds\n`)
     await PARTS[part]?.(options)
   }
 }
