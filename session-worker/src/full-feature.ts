@@ -14,7 +14,8 @@ import {
   type SessionParameters,
 } from '@scsipub/iscsi'
 import { type Context, establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
-import type { Command, Task } from './command.js'
+import type { Task } from './command.js'
+import { CommandOrder } from './command-order.js'
 import type { Connection } from './connection.js'
 import { dataOutPdu } from './data-out.js'
 import { Liveness } from './liveness.js'
@@ -26,54 +27,30 @@ import type { PduWriter } from './pdu-writer.js'
 import { reject } from './reject.js'
 import { scsiCommandPdu } from './scsi-command.js'
 import { taskManagementPdu } from './task-management.js'
+import { TaskSet, type TaskSetHost } from './task-set.js'
 import { type Directory, TextPhase } from './text-phase.js'
-import type { WriteTask } from './write-task.js'
-
-/** Memory that a session may hold for data it has asked for. One transfer is always granted. */
-const SOLICITED_BYTES = 32 << 20
-/** Immediate commands do not count in the command window; so many may run beside it [7143 §4.2.2.1]. */
-const MAX_IMMEDIATE_TASKS = 32
 
 /** What the session does for its full feature phase. */
-export interface FullFeatureHost {
+export interface FullFeatureHost extends Omit<TaskSetHost, 'flush'> {
   /** The initiator has logged out and was answered. */
   loggedOut(): void
   /** Bytes were lost, so that nothing sensible can follow; the initiator was told. */
   broken(why: string): void
-  /** A bug of ours: the session ends, the error goes to the supervisor. */
-  crash(error: unknown): void
-  /** No I/O of this session is under way any more; told after `abort`. */
-  settled(): void
   readonly directory: Directory
   /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
   abortEverywhere(lun: Lun, reset: boolean): Promise<void>
 }
 
-interface HeldPdu {
-  readonly pdu: Buffer
-  readonly dataAt: number
-  readonly length: number
-}
-
-/** Stands for a command that was aborted before it came. */
-const VOID: HeldPdu = { pdu: Buffer.alloc(0), dataAt: 0, length: 0 }
-
 export class FullFeature {
-  readonly tasks = new Map<number, Task>()
+  readonly tasks: TaskSet
+  readonly order: CommandOrder
   readonly text: TextPhase
+  readonly liveness = new Liveness()
   /** Longest data segment that the initiator takes, in bytes; it may declare another one at any time [7143 §13.12]. */
   maxRecvDataSegmentLength: number
-  readonly liveness = new Liveness()
-  #host: FullFeatureHost
-  #early = new Map<number, HeldPdu>()
+  readonly #host: FullFeatureHost
   #sleepers: Task[] = []
-  #waiting: WriteTask[] = []
-  #granted = new Map<Command, number>()
-  #grantedBytes = 0
-  #immediateTasks = 0
   #transferTag = 0
-  #inFlight = 0
-  #ending = false
   #stopped = false
 
   readonly connection: Connection
@@ -98,6 +75,14 @@ export class FullFeature {
     this.cid = parts.cid
     this.maxRecvDataSegmentLength = parts.parameters.maxRecvDataSegmentLength
     this.#host = host
+    this.tasks = new TaskSet(parts.numbering, {
+      flush: () => this.connection.flush(),
+      crash: error => host.crash(error),
+      settled: () => host.settled(),
+    })
+    this.order = new CommandOrder(parts.numbering, (buffer, at, dataAt, length) =>
+      this.#request(header.get.opcode(buffer, at), buffer, at, dataAt, length),
+    )
     this.text = new TextPhase(this, host.directory)
   }
 
@@ -111,70 +96,21 @@ export class FullFeature {
     const opcode = header.get.opcode(buffer, head)
     if (!digestOk) this.#wrongDigest(opcode, buffer, head)
     else if (opcode === Opcode.dataOut) dataOutPdu(this, buffer, head, dataAt, length)
-    else if (opcode === Opcode.snackRequest) reject(this, RejectReason.snackReject, buffer, head)
-    else if (!isNumbered(opcode))
-      reject(
-        this,
-        opcode === Opcode.loginRequest ? RejectReason.protocolError : RejectReason.commandNotSupported,
-        buffer,
-        head,
-      )
+    else if (!isNumbered(opcode)) reject(this, refusalOf(opcode), buffer, head)
     else if (header.get.immediate(buffer, head)) this.#request(opcode, buffer, head, dataAt, length)
-    else this.#inOrder(opcode, buffer, head, dataAt, length)
+    else this.order.take(cmdSnOf(buffer, head), buffer, head, dataAt, length)
     return this.#sleepers.length === 0 && !this.connection.congested
   }
 
-  /** Requests that carry a CmdSN are carried out in its order [7143 §4.2.2.1]. */
-  #inOrder(opcode: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
-    const cmdSn = cmdSnOf(buffer, head)
-    switch (this.numbering.classify(cmdSn)) {
-      case 'outside':
-        return
-      case 'early':
-        if (this.#early.has(cmdSn)) return
-        this.#early.set(cmdSn, {
-          pdu: Buffer.from(buffer.subarray(head, dataAt + length)),
-          dataAt: dataAt - head,
-          length,
-        })
-        return
-      case 'next':
-        this.numbering.advance()
-        this.#request(opcode, buffer, head, dataAt, length)
-    }
-    if (this.#early.size > 0) this.#goOn()
-  }
-
-  #goOn(): void {
-    for (
-      let held = this.#early.get(this.numbering.expCmdSn);
-      held && !this.#ending;
-      held = this.#early.get(this.numbering.expCmdSn)
-    ) {
-      this.#early.delete(this.numbering.expCmdSn)
-      this.numbering.advance()
-      if (held !== VOID) this.#request(header.get.opcode(held.pdu, 0), held.pdu, 0, held.dataAt, held.length)
-    }
-  }
-
-  /**
-   * A command that was aborted before it came counts as received: its number is passed over, and a copy that is
-   * held or still comes is not carried out [7143 §11.6.1]. False when the number is outside of the window.
-   */
-  passOver(cmdSn: number): boolean {
-    if (this.numbering.classify(cmdSn) === 'outside') return false
-    this.#early.set(cmdSn, VOID)
-    this.#goOn()
-    return true
-  }
-
   #request(opcode: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
-    const tag = header.get.initiatorTaskTag(buffer, head)
-    if (this.tasks.size > 0 && this.tasks.has(tag)) return reject(this, RejectReason.taskInProgress, buffer, head)
+    const { tasks } = this
+    if (tasks.size > 0 && tasks.get(header.get.initiatorTaskTag(buffer, head))) {
+      return reject(this, RejectReason.taskInProgress, buffer, head)
+    }
     if (this.discovery && (opcode === Opcode.scsiCommand || opcode === Opcode.taskManagementRequest)) {
       return reject(this, RejectReason.commandNotSupported, buffer, head) // only Text and Logout are for discovery [7143 §4.3]
     }
-    if (header.get.immediate(buffer, head) && this.#immediateTasks >= MAX_IMMEDIATE_TASKS) {
+    if (!tasks.takesImmediate && header.get.immediate(buffer, head)) {
       return reject(this, RejectReason.immediateCommandReject, buffer, head)
     }
     switch (opcode) {
@@ -208,104 +144,9 @@ export class FullFeature {
     return this.#transferTag
   }
 
-  /** A task that holds nothing: for commands that may be done at once. */
-  instant(command: Command): Task {
-    return { command, aborted: false, pending: undefined, run: () => {} }
-  }
-
-  /** The command outlives this section: it counts in the window, and can be aborted. */
-  keep(task: Task): void {
-    const { command } = task
-    this.tasks.set(command.initiatorTaskTag, task)
-    if (command.kept) return
-    command.kept = true
-    if (command.immediate) this.#immediateTasks++
-    else this.numbering.taskBegan()
-  }
-
-  /** The command is about to be answered, or never will be. */
-  close(command: Command): void {
-    if (!command.kept) return
-    command.kept = false
-    this.tasks.delete(command.initiatorTaskTag)
-    if (command.immediate) this.#immediateTasks--
-    else this.numbering.taskEnded()
-    const bytes = this.#granted.get(command)
-    if (bytes === undefined) return
-    this.#granted.delete(command)
-    this.#grantedBytes -= bytes
-    this.#grant()
-  }
-
-  /** Runs `task` once the session's budget has room for its data; tasks are granted in the order of asking. */
-  solicitInTurn(task: WriteTask): void {
-    this.#waiting.push(task)
-    this.#grant()
-  }
-
-  #grant(): void {
-    for (let task = this.#waiting[0]; task; task = this.#waiting[0]) {
-      if (!task.aborted) {
-        if (this.#grantedBytes > 0 && this.#grantedBytes + task.expected > SOLICITED_BYTES) return
-        this.#granted.set(task.command, task.expected)
-        this.#grantedBytes += task.expected
-      }
-      this.#waiting.shift()
-      if (!task.aborted) task.run()
-    }
-  }
-
-  /** Does `action`, then goes on with `then`, or with `failed` when it throws or rejects; at once where it can be done at once. */
-  attempt(
-    task: Task,
-    action: () => undefined | Promise<void>,
-    then: () => void,
-    failed: (error: unknown) => void,
-  ): void {
-    let waiting: undefined | Promise<void>
-    try {
-      waiting = action()
-    } catch (error) {
-      return failed(error)
-    }
-    if (waiting) this.during(task, waiting, then, failed)
-    else then()
-  }
-
-  /** Keeps `task` while `waiting` is under way. When it was aborted meanwhile, neither `then` nor `failed` is called. */
-  during(task: Task, waiting: Promise<void>, then: () => void, failed: (error: unknown) => void): void {
-    this.keep(task)
-    this.#inFlight++
-    const settle = (next: () => void) => {
-      this.#inFlight--
-      try {
-        if (!task.aborted) next()
-        this.connection.flush()
-      } catch (error) {
-        this.#host.crash(error)
-      }
-      if (this.#ending && this.#inFlight === 0) this.#host.settled()
-    }
-    task.pending = waiting.then(
-      () => settle(then),
-      error => settle(() => failed(error)),
-    )
-  }
-
-  /** Goes on with what `waiting` brings, unless the session has ended meanwhile. */
-  later<T>(waiting: Promise<T>, then: (value: T) => void): void {
-    waiting
-      .then(value => {
-        if (this.#ending) return
-        then(value)
-        this.connection.flush()
-      })
-      .catch((error: unknown) => this.#host.crash(error))
-  }
-
   /** The task goes on when the connection has drained. */
   sleep(task: Task): void {
-    this.keep(task)
+    this.tasks.keep(task)
     this.#sleepers.push(task)
   }
 
@@ -325,19 +166,9 @@ export class FullFeature {
   /** Takes nothing more, ends all tasks, and calls `then` when none of their I/O is under way any more. */
   stop(then: () => void): void {
     this.#stopped = true
-    const busy = this.abortTasks(() => true)
+    const busy = this.tasks.abort(() => true)
     if (busy.length === 0) then()
-    else this.later(Promise.all(busy), then)
-  }
-
-  /** Ends the tasks that `which` chooses, without an answer; returns the I/O of theirs that is still under way. It never rejects. */
-  abortTasks(which: (task: Task) => boolean): Promise<void>[] {
-    const chosen = [...this.tasks.values()].filter(which)
-    for (const task of chosen) {
-      task.aborted = true
-      this.close(task.command)
-    }
-    return chosen.flatMap(task => (task.pending ? [task.pending] : []))
+    else this.tasks.later(Promise.all(busy), then)
   }
 
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
@@ -352,24 +183,29 @@ export class FullFeature {
     for (const lun of this.luns.values()) {
       if (lun.volumeId !== volumeId) continue
       const had = this.tasks.size
-      const busy = this.abortTasks(task => task.command.lun === lun)
+      const busy = this.tasks.abort(task => task.command.lun === lun)
       const { unitAttentions } = lun.nexus
       if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
-      else if (!own && this.tasks.size < had)
+      else if (!own && this.tasks.size < had) {
         establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
+      }
       await Promise.all(busy)
     }
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */
   abort(): void {
-    if (this.#ending) return
-    this.#ending = true
-    this.abortTasks(() => true)
+    this.#stopped = true
     this.#sleepers = []
-    this.#early.clear()
-    if (this.#inFlight === 0) this.#host.settled()
+    this.order.clear()
+    this.tasks.end()
   }
+}
+
+/** Why a PDU that is no request of the full feature phase is refused. */
+function refusalOf(opcode: number): number {
+  if (opcode === Opcode.snackRequest) return RejectReason.snackReject
+  return opcode === Opcode.loginRequest ? RejectReason.protocolError : RejectReason.commandNotSupported
 }
 
 function cmdSnOf(buffer: Buffer, head: number): number {

@@ -14,6 +14,7 @@ const isSessionTask = compileSchema<SessionTask>(sessionTaskSchema)
 const worker = new SessionWorker(workerData as SessionWorkerData)
 
 /** Runs the session of one accepted connection to its end. */
+// biome-ignore lint/style/noDefaultExport: Piscina calls a module's default export
 export default function run(task: unknown): Promise<SessionEnd> {
   if (!isSessionTask(task)) throw new Error(`session task does not fit the contract: ${faults(isSessionTask)}`)
   return worker.run(task)

@@ -20,5 +20,5 @@ export function readBytes(
   const sectors = Buffer.allocUnsafe(end - start)
   const copy = () => void sectors.copy(target, offset, position - start, position - start + length)
   const cold = volume.read(start, sectors, 0, sectors.length)
-  return cold ? cold.then(copy) : copy()
+  return cold === undefined ? copy() : cold.then(copy)
 }

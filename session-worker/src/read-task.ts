@@ -43,7 +43,7 @@ export class ReadTask implements Task {
       this.#length >
       Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)
     )
-      this.#phase.keep(this)
+      this.#phase.tasks.keep(this)
     this.run()
   }
 
@@ -63,7 +63,7 @@ export class ReadTask implements Task {
         connection.unreserve(offset)
         return this.#fail(error)
       }
-      if (cold) return this.#await(cold, connection.detach(offset, writer.size(length)), length)
+      if (cold !== undefined) return this.#await(cold, connection.detach(offset, writer.size(length)), length)
       this.#finishPiece(buffer, offset, length)
     }
   }
@@ -74,7 +74,7 @@ export class ReadTask implements Task {
       this.#phase.connection.send(piece)
       this.run()
     }
-    this.#phase.during(this, cold, finish, error => this.#fail(error))
+    this.#phase.tasks.during(this, cold, finish, error => this.#fail(error))
   }
 
   /** Header, counters and digests of a piece whose data is there. */
@@ -102,7 +102,7 @@ export class ReadTask implements Task {
   /** Phase collapse: GOOD and the residual travel with the last data [7143 §11.7.3]. */
   #addStatus(buffer: Buffer, offset: number): void {
     const { set } = dataIn
-    this.#phase.close(this.command)
+    this.#phase.tasks.close(this.command)
     set.statusPresent(buffer, offset, true)
     set.statSn(buffer, offset, this.#phase.numbering.takeStatSn())
     const residual = this.#wanted - this.command.expectedBytes

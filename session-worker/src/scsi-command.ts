@@ -101,8 +101,8 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
   const go = () => send(phase, command, blocks * volume.blockBytes, source)
   if (!fua) return go()
   // What is read with FUA has to be on the medium [SBC-3 §4.15].
-  phase.attempt(
-    phase.instant(command),
+  phase.tasks.attempt(
+    phase.tasks.instant(command),
     () => volume.flush(),
     go,
     error => respondSense(phase, command, mediumSense(error)),
@@ -156,14 +156,14 @@ function store(
   extent: Extent,
   data: Buffer,
   at: number,
-  task = phase.instant(command),
+  task = phase.tasks.instant(command),
 ): void {
   const { volume } = command.lun!
   const done = () => respond(phase, command, status.good, extent.wanted)
   const failed = (error: unknown) => respondSense(phase, command, mediumSense(error))
-  const written = () => (extent.fua ? phase.attempt(task, () => volume.flush(), done, failed) : done())
+  const written = () => (extent.fua ? phase.tasks.attempt(task, () => volume.flush(), done, failed) : done())
   if (extent.length === 0) return written()
-  phase.attempt(task, () => volume.write(extent.start, data, at, extent.length), written, failed)
+  phase.tasks.attempt(task, () => volume.write(extent.start, data, at, extent.length), written, failed)
 }
 
 /** Collects `wanted` bytes from the initiator, or as many as it offers, and gives them to `sink`. */
@@ -171,14 +171,14 @@ function receive(phase: FullFeature, command: Command, immediate: Immediate, wan
   const offered = command.writes ? command.expectedBytes : 0
   const task = new WriteTask(phase, command, Math.min(wanted, offered), sink)
   if (offered === 0 || wanted === 0) return sink(task, immediate.buffer.subarray(0, 0))
-  phase.keep(task)
+  phase.tasks.keep(task)
   task.begin(immediate.buffer, immediate.dataAt, immediate.length)
 }
 
 function flush(phase: FullFeature, command: Command): void {
   const { volume } = command.lun!
-  phase.attempt(
-    phase.instant(command),
+  phase.tasks.attempt(
+    phase.tasks.instant(command),
     () => volume.flush(),
     () => respond(phase, command, status.good, 0),
     error => respondSense(phase, command, mediumSense(error)),

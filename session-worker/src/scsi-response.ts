@@ -10,7 +10,7 @@ const SENSE_LENGTH_BYTES = 2
 export function respond(phase: FullFeature, command: Command, statusCode: number, moved: number, sense?: Buffer): void {
   const { writer, numbering } = phase
   const { set } = scsiResponse
-  phase.close(command)
+  phase.tasks.close(command)
   const length = sense ? SENSE_LENGTH_BYTES + sense.length : 0
   const offset = writer.begin(length)
   const { buffer } = writer

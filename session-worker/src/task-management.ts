@@ -25,7 +25,7 @@ export function taskManagementPdu(phase: FullFeature, buffer: Buffer, head: numb
   const { response, busy } = carryOut(phase, request, decodeLun(buffer, head + LUN_AT))
   const tag = request.initiatorTaskTag
   if (busy.length === 0) answer(phase, tag, response)
-  else phase.later(Promise.all(busy), () => answer(phase, tag, response))
+  else phase.tasks.later(Promise.all(busy), () => answer(phase, tag, response))
 }
 
 /** `busy`: I/O of the tasks that were ended, which has to settle before the answer. */
@@ -40,7 +40,7 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
   const lun = phase.luns.get(number)
   const abortAll = (): Result => ({
     response: functionComplete,
-    busy: phase.abortTasks(task => task.command.lun === lun),
+    busy: phase.tasks.abort(task => task.command.lun === lun),
   })
   switch (request.function) {
     case TaskManagementFunction.abortTask:
@@ -68,10 +68,10 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
 
 /** "Task does not exist" is for a task that has ended, or a number that is not in the window [7143 §11.6.1]. */
 function abortTask(phase: FullFeature, { referencedTaskTag, refCmdSn }: TaskManagementRequest): Result {
-  const found = phase.tasks.has(referencedTaskTag)
-  const busy = phase.abortTasks(task => task.command.initiatorTaskTag === referencedTaskTag)
+  const found = phase.tasks.get(referencedTaskTag) !== undefined
+  const busy = phase.tasks.abort(task => task.command.initiatorTaskTag === referencedTaskTag)
   const { functionComplete, taskDoesNotExist } = TaskManagementStatus
-  return { response: found || phase.passOver(refCmdSn) ? functionComplete : taskDoesNotExist, busy }
+  return { response: found || phase.order.passOver(refCmdSn) ? functionComplete : taskDoesNotExist, busy }
 }
 
 function answer(phase: FullFeature, initiatorTaskTag: number, response: number): void {

@@ -75,7 +75,7 @@ export class TextPhase {
     // The header is a view into a buffer that is used again before the answer is there.
     const kept = { ...request, lun: Buffer.from(request.lun) }
     this.#asking = true
-    this.#phase.later(this.#directory.list(), targets => {
+    this.#phase.tasks.later(this.#directory.list(), targets => {
       this.#asking = false
       const shown = wanted.kind === 'all' ? targets : targets.filter(({ name }) => name === own)
       this.#sendPage(kept, new TextPages(Buffer.concat([before, encodeTargets(shown)])))

@@ -16,7 +16,7 @@ export function verify(
   command: Command,
   outcome: Extract<Outcome, { kind: 'verify' }>,
   data?: Buffer,
-  task: Task = phase.instant(command),
+  task: Task = phase.tasks.instant(command),
 ): void {
   const { volume } = command.lun!
   const start = outcome.lba * volume.blockBytes
@@ -45,7 +45,7 @@ export function verify(
       const information = BigInt(outcome.byteCheck === 3 ? differs % volume.blockBytes : differs)
       respondSense(phase, command, { code: senseCodes.miscompareDuringVerify, information }, wanted)
     }
-    phase.attempt(task, () => volume.read(start + position, piece, 0, length), compared, failed)
+    phase.tasks.attempt(task, () => volume.read(start + position, piece, 0, length), compared, failed)
   }
   next(0)
 }

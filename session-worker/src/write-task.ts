@@ -60,7 +60,7 @@ export class WriteTask implements Task {
     this.#grow(Math.min(this.expected, unsolicited))
     this.#store(buffer, dataAt, length, 0)
     this.#solicited = Math.min(length, this.expected)
-    if (this.command.final) this.#phase.solicitInTurn(this)
+    if (this.command.final) this.#phase.tasks.budget.ask(this)
     else this.#unsolicited = { next: length, dataSn: 0 }
   }
 
@@ -95,7 +95,7 @@ export class WriteTask implements Task {
     if (!piece.final) return
     this.#unsolicited = undefined
     this.#solicited = Math.min(end, this.expected)
-    this.#phase.solicitInTurn(this)
+    this.#phase.tasks.budget.ask(this)
   }
 
   #solicitedPiece(piece: DataOutPiece): void {

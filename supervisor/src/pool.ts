@@ -29,7 +29,6 @@ import { WorkerLife } from './worker-life.js'
 export interface PoolOptions {
   readonly entry: URL
   readonly workers: number
-  readonly logLevel: string
   readonly log: Log
   /** Makes a worker known to the engine, and takes it away again after its death. */
   readonly attach: (slot: number, enginePort: MessagePort) => Promise<unknown>
@@ -63,7 +62,7 @@ export class SessionPool {
 
   private constructor(options: PoolOptions) {
     this.#options = options
-    const workerData: SessionWorkerData = { slots: this.#slots.shared, logLevel: options.logLevel }
+    const workerData: SessionWorkerData = { slots: this.#slots.shared }
     this.#piscina = new Piscina({
       filename: fileURLToPath(options.entry),
       minThreads: options.workers,

@@ -117,7 +117,6 @@ export class Server {
     const pool = await SessionPool.start({
       entry: options.workerEntry,
       workers: config.workers,
-      logLevel: config.log.level,
       log,
       attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
       detach: slot => engine.ask({ kind: 'worker.detach', slot }),

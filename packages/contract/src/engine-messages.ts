@@ -2,9 +2,10 @@
  * Messages to and from the storage engine. Every request carries an `id` and gets exactly one reply with the same id:
  * `{ id, ok: true, … }` or `{ id, ok: false, code, why }`.
  */
-import type { JTDDataType } from 'ajv/dist/core.js'
+
 import type { MessagePort } from 'node:worker_threads'
-import { volumeSpecSchema, type VolumeDescriptor, type VolumeFiles } from './volume.js'
+import type { JTDDataType } from 'ajv/dist/core.js'
+import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
 /** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
 export const engineRequestSchema = {
@@ -31,7 +32,12 @@ export const borrowerRequestSchema = {
     'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.abort': {
-      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' }, reset: { type: 'boolean' } },
+      properties: {
+        id: { type: 'uint32' },
+        volumeId: { type: 'string' },
+        sessionId: { type: 'uint32' },
+        reset: { type: 'boolean' },
+      },
     },
     'volume.aborted': { properties: { id: { type: 'uint32' }, abortId: { type: 'uint32' } } },
   },
@@ -44,7 +50,12 @@ export const engineNoticeSchema = {
   mapping: {
     'gate.opened': { properties: { volumeId: { type: 'string' } } },
     'tasks.abort': {
-      properties: { abortId: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' }, reset: { type: 'boolean' } },
+      properties: {
+        abortId: { type: 'uint32' },
+        volumeId: { type: 'string' },
+        sessionId: { type: 'uint32' },
+        reset: { type: 'boolean' },
+      },
     },
   },
 } as const

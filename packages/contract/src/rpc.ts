@@ -34,7 +34,7 @@ export function compileSchema<T>(schema: object): ValidateFunction<T> {
 
 /** Text of what a validator found, all faults in one line. */
 export function faults(validate: ValidateFunction): string {
-  return (validate.errors ?? []).map((e) => `${e.instancePath || '/'} ${e.message ?? 'is wrong'}`).join('; ')
+  return (validate.errors ?? []).map(e => `${e.instancePath || '/'} ${e.message ?? 'is wrong'}`).join('; ')
 }
 
 interface Open {
@@ -94,7 +94,7 @@ export function answer<Request extends { id: number }>(
   validate: ValidateFunction<Request>,
   handle: (request: Request) => Promise<unknown> | unknown,
 ): (message: unknown) => void {
-  return (message) => {
+  return message => {
     if (!validate(message)) throw new Error(`message does not fit the contract: ${faults(validate)}`)
     const { id } = message
     const good = (value: unknown) => port.postMessage({ id, ok: true, value })

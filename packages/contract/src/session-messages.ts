@@ -2,8 +2,9 @@
  * Messages between the supervisor and a session worker. A session begins as a Piscina task (`SessionTask`) and ends as
  * that task's result (`SessionEnd`); what it asks in between goes over the worker's own port.
  */
-import type { JTDDataType } from 'ajv/dist/core.js'
+
 import type { MessagePort } from 'node:worker_threads'
+import type { JTDDataType } from 'ajv/dist/core.js'
 import type { VolumeDescriptor } from './volume.js'
 
 /**
@@ -32,7 +33,6 @@ export type SessionEnd = JTDDataType<typeof sessionEndSchema>
 /** What Piscina gives every session worker as `workerData`. */
 export interface SessionWorkerData {
   slots: SharedArrayBuffer
-  logLevel: string
 }
 
 /** First word of a booted worker, by `parentPort`: its slot and the far ends of its two ports. */
@@ -85,7 +85,13 @@ export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
   mapping: {
-    'session.end': { properties: { sessionId: { type: 'uint32' }, outcome: { enum: ['reinstated', 'dropped'] }, why: { type: 'string' } } },
+    'session.end': {
+      properties: {
+        sessionId: { type: 'uint32' },
+        outcome: { enum: ['reinstated', 'dropped'] },
+        why: { type: 'string' },
+      },
+    },
     'worker.drain': { properties: { deadlineMs: { type: 'uint32' }, why: { type: 'string' } } },
   },
 } as const

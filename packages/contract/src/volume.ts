@@ -41,4 +41,6 @@ export const volumeDescriptorSchema = {
   },
   optionalProperties: { files: volumeFilesSchema },
 } as const
-export type VolumeDescriptor = Omit<JTDDataType<typeof volumeDescriptorSchema>, 'control'> & { control: SharedArrayBuffer }
+export type VolumeDescriptor = Omit<JTDDataType<typeof volumeDescriptorSchema>, 'control'> & {
+  control: SharedArrayBuffer
+}

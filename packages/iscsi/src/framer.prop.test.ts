@@ -199,7 +199,9 @@ t.test('a long rest received in place gives the same PDUs as one that is pushed'
   const long = fc.record({
     opcode: fc.nat(0x3f),
     ahs: fc.constant(Buffer.alloc(0)),
-    data: fc.tuple(fc.integer({ min: 0, max: 70_000 }), fc.nat(0xff)).map(([length, fill]) => Buffer.alloc(length, fill)),
+    data: fc
+      .tuple(fc.integer({ min: 0, max: 70_000 }), fc.nat(0xff))
+      .map(([length, fill]) => Buffer.alloc(length, fill)),
   })
   const sizes = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 20 })
   const pauses = fc.func(fc.boolean())

@@ -6,8 +6,8 @@
 // A field declared as ignored (GROUP NUMBER, for one) is in neither: any value is taken, none has an effect. OPERATION CODE and
 // CONTROL are the same in every CDB and are dealt with here. Left out: variable-length CDBs (7Fh).
 
-import { layout, u32 } from '@scsipub/bytes'
 import type { AnyField, Field, Fields, Layout } from '@scsipub/bytes'
+import { layout, u32 } from '@scsipub/bytes'
 import type { FieldPointer } from './sense.js'
 
 export interface Cdb<F extends Fields> {
@@ -34,7 +34,11 @@ export interface AnyCdb {
 const CONTROL_RESERVED = 0x3f
 
 /** Declares a CDB of `size` bytes with these fields; those in `ignored` are accepted and without effect. */
-export function cdb<const F extends Fields>(size: number, fields: F, ignored: readonly (keyof F & string)[] = []): Cdb<F> {
+export function cdb<const F extends Fields>(
+  size: number,
+  fields: F,
+  ignored: readonly (keyof F & string)[] = [],
+): Cdb<F> {
   const { get } = layout(size, fields)
   const known = new Uint8Array(size)
   const usage = new Uint8Array(size)
@@ -46,10 +50,10 @@ export function cdb<const F extends Fields>(size: number, fields: F, ignored: re
       known[at]! |= seen[at]!
       if (used) usage[at]! |= seen[at]!
     }
-    const byte = seen.findIndex((mask) => mask !== 0)
+    const byte = seen.findIndex(mask => mask !== 0)
     pointer[name] = { in: 'cdb', byte, bit: 31 - Math.clz32(seen[byte]!) }
   }
-  const reserved = known.map((mask) => ~mask)
+  const reserved = known.map(mask => ~mask)
   reserved[0] = 0
   usage[0] = 0xff
   reserved[size - 1] = CONTROL_RESERVED
@@ -86,26 +90,29 @@ export function lba64(at: number): Field<number> {
   const high = u32(at)
   const low = u32(at + 4)
   return {
-    at, length: 8,
+    at,
+    length: 8,
     get: (buffer, offset) => high.get(buffer, offset) * 0x1_0000_0000 + low.get(buffer, offset),
     set: (buffer, offset, value) => {
       high.set(buffer, offset, Math.floor(value / 0x1_0000_0000))
       low.set(buffer, offset, value % 0x1_0000_0000)
     },
-    fits: (value) => Number.isSafeInteger(value) && value >= 0,
+    fits: value => Number.isSafeInteger(value) && value >= 0,
   }
 }
 
 /** The 21-bit LBA of six-byte commands. */
 export function lba21(at: number): Field<number> {
   return {
-    at, length: 3,
-    get: (buffer, offset) => ((buffer[offset + at]! & 0x1f) << 16) | (buffer[offset + at + 1]! << 8) | buffer[offset + at + 2]!,
+    at,
+    length: 3,
+    get: (buffer, offset) =>
+      ((buffer[offset + at]! & 0x1f) << 16) | (buffer[offset + at + 1]! << 8) | buffer[offset + at + 2]!,
     set: (buffer, offset, value) => {
       buffer[offset + at] = (buffer[offset + at]! & 0xe0) | (value >>> 16)
       buffer[offset + at + 1] = value >>> 8
       buffer[offset + at + 2] = value
     },
-    fits: (value) => Number.isInteger(value) && value >= 0 && value < 0x20_0000,
+    fits: value => Number.isInteger(value) && value >= 0 && value < 0x20_0000,
   }
 }

@@ -5,15 +5,15 @@
 // task attributes belong to the caller; `reservationClass` tells it what it needs to know of the command.
 
 import { reservedBitSet } from './cdb.js'
-import { commandTable } from './command-table.js'
 import type { Command, ReservationClass } from './command.js'
-import { hasMedium } from './logical-unit.js'
+import { commandTable } from './command-table.js'
 import type { Context } from './logical-unit.js'
+import { hasMedium } from './logical-unit.js'
 import { REPORT_LUNS_WLUN } from './lun.js'
-import { checkCondition, invalidFieldInCdb } from './outcome.js'
 import type { Outcome } from './outcome.js'
-import { senseCodes } from './sense-codes.js'
+import { checkCondition, invalidFieldInCdb } from './outcome.js'
 import type { FieldPointer } from './sense.js'
+import { senseCodes } from './sense-codes.js'
 import { takeUnitAttention } from './unit-attention.js'
 
 interface Slot {
@@ -27,7 +27,11 @@ const slots: readonly (Slot | undefined)[] = Array.from({ length: 256 }, (_, opc
   const entry = commandTable[opcode]
   if (entry === undefined) return undefined
   if (!('serviceActions' in entry)) return { name: entry.name, command: entry, actions: [] }
-  return { name: entry.name, command: undefined, actions: Array.from({ length: 32 }, (_, action) => entry.serviceActions[action]) }
+  return {
+    name: entry.name,
+    command: undefined,
+    actions: Array.from({ length: 32 }, (_, action) => entry.serviceActions[action]),
+  }
 })
 
 /** SERVICE ACTION is the same field in every command that has one [SPC-4 §4.2.5.2]. */

@@ -31,7 +31,8 @@ export function decodeLun(buffer: Buffer, offset: number): number {
  * @throws RangeError for anything but 0…16383 and REPORT_LUNS_WLUN.
  */
 export function encodeLun(lun: number, buffer: Buffer = Buffer.allocUnsafe(8), offset = 0): Buffer {
-  if (!Number.isInteger(lun) || lun < 0 || (lun > MAX_LUN && lun !== REPORT_LUNS_WLUN)) throw new RangeError(`no such LUN: ${lun}`)
+  if (!Number.isInteger(lun) || lun < 0 || (lun > MAX_LUN && lun !== REPORT_LUNS_WLUN))
+    throw new RangeError(`no such LUN: ${lun}`)
   buffer.fill(0, offset, offset + 8)
   const word = lun < 0x100 || lun === REPORT_LUNS_WLUN ? lun : 0x4000 | lun
   buffer[offset] = word >>> 8

@@ -3,11 +3,11 @@
 // `status` and `dataIn` are finished. The others name work: the caller does it and answers GOOD, or CHECK CONDITION with a
 // condition of the catalogue (unrecoveredReadError, writeError, spaceAllocationFailed, miscompareDuringVerify, …).
 
-import { senseCodes } from './sense-codes.js'
-import type { SenseCode } from './sense-codes.js'
-import type { FieldPointer, Sense } from './sense.js'
-import { status } from './status.js'
 import type { LogicalUnit } from './logical-unit.js'
+import type { FieldPointer, Sense } from './sense.js'
+import type { SenseCode } from './sense-codes.js'
+import { senseCodes } from './sense-codes.js'
+import { status } from './status.js'
 
 export type Outcome =
   /** Ended without data. `sense` goes with CHECK CONDITION only. */
@@ -34,7 +34,10 @@ export type Outcome =
 export const good: Outcome = Object.freeze({ kind: 'status', status: status.good })
 
 /** CHECK CONDITION with sense. */
-export function checkCondition(code: SenseCode, particulars: { information?: bigint; field?: FieldPointer } = {}): Outcome {
+export function checkCondition(
+  code: SenseCode,
+  particulars: { information?: bigint; field?: FieldPointer } = {},
+): Outcome {
   return { kind: 'status', status: status.checkCondition, sense: { code, ...particulars } }
 }
 
@@ -54,10 +57,18 @@ export function dataIn(data: Buffer, allocationLength: number): Outcome {
 /** Which way data goes on the wire for an outcome. */
 export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
   switch (outcome.kind) {
-    case 'read': case 'dataIn': return 'in'
-    case 'write': case 'parameterOut': return 'out'
-    case 'verify': return outcome.byteCheck === 0 ? 'none' : 'out'
-    case 'status': case 'flush': case 'medium': return 'none'
+    case 'read':
+    case 'dataIn':
+      return 'in'
+    case 'write':
+    case 'parameterOut':
+      return 'out'
+    case 'verify':
+      return outcome.byteCheck === 0 ? 'none' : 'out'
+    case 'status':
+    case 'flush':
+    case 'medium':
+      return 'none'
   }
 }
 
@@ -65,10 +76,18 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
 export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefined): number {
   const blockBytes = lu?.blockBytes ?? 0
   switch (outcome.kind) {
-    case 'read': case 'write': return outcome.blocks * blockBytes
-    case 'verify': return outcome.byteCheck === 0 ? 0 : outcome.byteCheck === 3 ? blockBytes : outcome.blocks * blockBytes
-    case 'dataIn': return outcome.data.length
-    case 'parameterOut': return outcome.lengthBytes
-    case 'status': case 'flush': case 'medium': return 0
+    case 'read':
+    case 'write':
+      return outcome.blocks * blockBytes
+    case 'verify':
+      return outcome.byteCheck === 0 ? 0 : outcome.byteCheck === 3 ? blockBytes : outcome.blocks * blockBytes
+    case 'dataIn':
+      return outcome.data.length
+    case 'parameterOut':
+      return outcome.lengthBytes
+    case 'status':
+    case 'flush':
+    case 'medium':
+      return 0
   }
 }

@@ -13,8 +13,16 @@ export interface SenseCode {
 
 /** Sense keys [SPC-4 §4.5.6]. */
 export const senseKey = {
-  noSense: 0x0, recoveredError: 0x1, notReady: 0x2, mediumError: 0x3, hardwareError: 0x4, illegalRequest: 0x5,
-  unitAttention: 0x6, dataProtect: 0x7, abortedCommand: 0xb, miscompare: 0xe,
+  noSense: 0x0,
+  recoveredError: 0x1,
+  notReady: 0x2,
+  mediumError: 0x3,
+  hardwareError: 0x4,
+  illegalRequest: 0x5,
+  unitAttention: 0x6,
+  dataProtect: 0x7,
+  abortedCommand: 0xb,
+  miscompare: 0xe,
 } as const
 
 function code(key: keyof typeof senseKey, asc: number, ascq: number, text: string): SenseCode {
@@ -40,7 +48,12 @@ export const senseCodes = {
   invalidFieldInCdb: code('illegalRequest', 0x24, 0x00, 'INVALID FIELD IN CDB'),
   logicalUnitNotSupported: code('illegalRequest', 0x25, 0x00, 'LOGICAL UNIT NOT SUPPORTED'),
   invalidFieldInParameterList: code('illegalRequest', 0x26, 0x00, 'INVALID FIELD IN PARAMETER LIST'),
-  invalidReleaseOfPersistentReservation: code('illegalRequest', 0x26, 0x04, 'INVALID RELEASE OF PERSISTENT RESERVATION'),
+  invalidReleaseOfPersistentReservation: code(
+    'illegalRequest',
+    0x26,
+    0x04,
+    'INVALID RELEASE OF PERSISTENT RESERVATION',
+  ),
   savingParametersNotSupported: code('illegalRequest', 0x39, 0x00, 'SAVING PARAMETERS NOT SUPPORTED'),
   mediumRemovalPrevented: code('illegalRequest', 0x53, 0x02, 'MEDIUM REMOVAL PREVENTED'),
   insufficientResources: code('illegalRequest', 0x55, 0x03, 'INSUFFICIENT RESOURCES'),

@@ -1,33 +1,48 @@
 // Sense data in both formats [SPC-4 §4.5].
 
 import t from 'tap'
-import { senseCodeName, senseCodes } from './sense-codes.js'
 import { encodeSense } from './sense.js'
+import { senseCodeName, senseCodes } from './sense-codes.js'
 
-t.test('fixed format: 18 bytes, ADDITIONAL SENSE LENGTH 10 [SPC-4 §4.5.3]', async (t) => {
-  t.equal(encodeSense({ code: senseCodes.invalidCommandOperationCode }, 'fixed').toString('hex'), '70000500000000' + '0a' + '00000000' + '2000' + '00000000')
+t.test('fixed format: 18 bytes, ADDITIONAL SENSE LENGTH 10 [SPC-4 §4.5.3]', async t => {
+  t.equal(
+    encodeSense({ code: senseCodes.invalidCommandOperationCode }, 'fixed').toString('hex'),
+    '70000500000000' + '0a' + '00000000' + '2000' + '00000000',
+  )
 })
 
-t.test('fixed format: INFORMATION with VALID, unless it is wider than four bytes [SPC-4 §4.5.3]', async (t) => {
-  const sense = (information: bigint) => encodeSense({ code: senseCodes.lbaOutOfRange, information }, 'fixed').toString('hex')
+t.test('fixed format: INFORMATION with VALID, unless it is wider than four bytes [SPC-4 §4.5.3]', async t => {
+  const sense = (information: bigint) =>
+    encodeSense({ code: senseCodes.lbaOutOfRange, information }, 'fixed').toString('hex')
   t.equal(sense(0xffff_fffen), 'f00005fffffffe0a000000002100' + '00000000')
   t.equal(sense(0x1_0000_0000n), '70000500000000' + '0a' + '00000000' + '2100' + '00000000')
 })
 
-t.test('field pointer: SKSV, C/D, BPV, bit and byte [SPC-4 §4.5.2.4.2]', async (t) => {
+t.test('field pointer: SKSV, C/D, BPV, bit and byte [SPC-4 §4.5.2.4.2]', async t => {
   const inCdb = encodeSense({ code: senseCodes.invalidFieldInCdb, field: { in: 'cdb', byte: 2, bit: 7 } }, 'fixed')
   t.equal(inCdb.subarray(12).toString('hex'), '2400' + '00' + 'cf0002')
-  const inData = encodeSense({ code: senseCodes.invalidFieldInParameterList, field: { in: 'parameterList', byte: 0x123 } }, 'fixed')
+  const inData = encodeSense(
+    { code: senseCodes.invalidFieldInParameterList, field: { in: 'parameterList', byte: 0x123 } },
+    'fixed',
+  )
   t.equal(inData.subarray(12).toString('hex'), '2600' + '00' + '800123')
 })
 
-t.test('descriptor format: information and sense key specific descriptors [SPC-4 §4.5.2]', async (t) => {
+t.test('descriptor format: information and sense key specific descriptors [SPC-4 §4.5.2]', async t => {
   t.equal(encodeSense({ code: senseCodes.noSense }, 'descriptor').toString('hex'), '7200000000000000')
-  t.equal(encodeSense({ code: senseCodes.lbaOutOfRange, information: 0x1_0000_0002n }, 'descriptor').toString('hex'), '720521000000000c' + '000a80000000000100000002')
-  t.equal(encodeSense({ code: senseCodes.invalidFieldInCdb, field: { in: 'cdb', byte: 1, bit: 0 } }, 'descriptor').toString('hex'), '7205240000000008' + '02060000c8000100')
+  t.equal(
+    encodeSense({ code: senseCodes.lbaOutOfRange, information: 0x1_0000_0002n }, 'descriptor').toString('hex'),
+    '720521000000000c' + '000a80000000000100000002',
+  )
+  t.equal(
+    encodeSense({ code: senseCodes.invalidFieldInCdb, field: { in: 'cdb', byte: 1, bit: 0 } }, 'descriptor').toString(
+      'hex',
+    ),
+    '7205240000000008' + '02060000c8000100',
+  )
 })
 
-t.test('every condition of the catalogue is one of a kind and fits its fields', async (t) => {
+t.test('every condition of the catalogue is one of a kind and fits its fields', async t => {
   const seen = new Set<string>()
   for (const code of Object.values(senseCodes)) {
     const name = senseCodeName(code).split(' ')[0]!

@@ -15,9 +15,14 @@ export const status = {
 export type Status = (typeof status)[keyof typeof status]
 
 const names = new Map<number, string>([
-  [status.good, 'GOOD'], [status.checkCondition, 'CHECK CONDITION'], [status.conditionMet, 'CONDITION MET'],
-  [status.busy, 'BUSY'], [status.reservationConflict, 'RESERVATION CONFLICT'], [status.taskSetFull, 'TASK SET FULL'],
-  [status.acaActive, 'ACA ACTIVE'], [status.taskAborted, 'TASK ABORTED'],
+  [status.good, 'GOOD'],
+  [status.checkCondition, 'CHECK CONDITION'],
+  [status.conditionMet, 'CONDITION MET'],
+  [status.busy, 'BUSY'],
+  [status.reservationConflict, 'RESERVATION CONFLICT'],
+  [status.taskSetFull, 'TASK SET FULL'],
+  [status.acaActive, 'ACA ACTIVE'],
+  [status.taskAborted, 'TASK ABORTED'],
 ])
 
 /** The standard's name of a status byte, for logs; an unknown one as hexadecimal. */

@@ -4,13 +4,18 @@ import type { Test } from 'tap'
 import { dispatch } from './dispatch.js'
 import type { Context, LogicalUnit, Nexus, Target } from './logical-unit.js'
 import type { Outcome } from './outcome.js'
-import type { SenseCode } from './sense-codes.js'
 import type { FieldPointer } from './sense.js'
+import type { SenseCode } from './sense-codes.js'
 
 /** A fixed disk of 2^20 blocks of 512 bytes. */
 export const disk: LogicalUnit = {
-  sizeBlocks: 0x10_0000, blockBytes: 512, identity: { naa: '6f0c0ffee0123456789abcdef0123456', serial: 'SP-0001' },
-  product: 'test disk', readOnly: false, removable: false, maxTransferBlocks: 2048,
+  sizeBlocks: 0x10_0000,
+  blockBytes: 512,
+  identity: { naa: '6f0c0ffee0123456789abcdef0123456', serial: 'SP-0001' },
+  product: 'test disk',
+  readOnly: false,
+  removable: false,
+  maxTransferBlocks: 2048,
 }
 
 export const target: Target = { name: 'iqn.2025-01.pub.scsipub:test', portalGroupTag: 1, luns: [0, 1, 256] }
@@ -45,7 +50,12 @@ export function dataOf(outcome: Outcome): Buffer {
 }
 
 /** Asserts CHECK CONDITION with this condition, and with this field pointer and INFORMATION where given. */
-export function failsWith(test: Pick<Test, 'equal' | 'same' | 'fail'>, outcome: Outcome, code: SenseCode, particulars: { field?: FieldPointer; information?: bigint } = {}): void {
+export function failsWith(
+  test: Pick<Test, 'equal' | 'same' | 'fail'>,
+  outcome: Outcome,
+  code: SenseCode,
+  particulars: { field?: FieldPointer; information?: bigint } = {},
+): void {
   const { field, information } = particulars
   if (outcome.kind !== 'status') return void test.fail(`expected CHECK CONDITION, got ${outcome.kind}`)
   test.equal(outcome.status, 0x02, 'CHECK CONDITION')

@@ -3,8 +3,8 @@
 // A queue without duplicates. Conditions of the 29/xx family come first, since they say that state was lost; a reset makes what
 // was pending before it pointless and removes it. Who must be told what is decided by the owner of the nexus, not here.
 
-import { senseCodes } from './sense-codes.js'
 import type { SenseCode } from './sense-codes.js'
+import { senseCodes } from './sense-codes.js'
 
 /** A row of the sense catalogue with sense key UNIT ATTENTION. */
 export type UnitAttention = SenseCode
@@ -27,13 +27,13 @@ function rank({ asc, ascq }: UnitAttention): number {
 export function establishUnitAttention(queue: UnitAttention[], condition: UnitAttention): void {
   const own = rank(condition)
   if (own === Infinity) {
-    if (!queue.some((pending) => same(pending, condition))) queue.push(condition)
+    if (!queue.some(pending => same(pending, condition))) queue.push(condition)
     return
   }
-  if (queue.some((pending) => rank(pending) <= own)) return
+  if (queue.some(pending => rank(pending) <= own)) return
   // A reset clears the conditions established before it [SAM-5 §6.3.3]; an I_T nexus loss keeps them [SAM-5 §6.3.4].
   const isReset = condition.ascq !== senseCodes.itNexusLossOccurred.ascq
-  const kept = isReset ? [] : queue.filter((pending) => rank(pending) === Infinity)
+  const kept = isReset ? [] : queue.filter(pending => rank(pending) === Infinity)
   queue.splice(0, queue.length, condition, ...kept)
 }
 
@@ -44,7 +44,7 @@ export function takeUnitAttention(queue: UnitAttention[]): UnitAttention | undef
 
 /** Clears one condition, if pending. REPORT LUNS does this with 3F/0E [SPC-4 §6.33]. */
 export function clearUnitAttention(queue: UnitAttention[], condition: UnitAttention): void {
-  const index = queue.findIndex((pending) => same(pending, condition))
+  const index = queue.findIndex(pending => same(pending, condition))
   if (index >= 0) queue.splice(index, 1)
 }
 

@@ -9,15 +9,18 @@ import { withSession } from './lab.js'
 const PING_WITHIN_MS = 40_000
 
 await withServer(t, {}, async server => {
-  await t.test('a silent initiator is pinged: no data, a transfer tag, a StatSN that is not used up [7143 §11.19]', async t => {
-    await withSession(server, {}, async initiator => {
-      const { statSn } = await initiator.ping()
-      const ping = await initiator.take(nopIn, RESERVED_TAG, PING_WITHIN_MS)
-      t.not(ping.targetTransferTag, RESERVED_TAG, 'it has to be answered')
-      t.equal(ping.dataSegmentLength, 0)
-      t.equal(ping.statSn, (statSn + 1) >>> 0)
-      const after = await initiator.ping()
-      t.equal(after.statSn, ping.statSn, 'the next response has the StatSN that the ping announced')
-    })
-  })
+  await t.test(
+    'a silent initiator is pinged: no data, a transfer tag, a StatSN that is not used up [7143 §11.19]',
+    async t => {
+      await withSession(server, {}, async initiator => {
+        const { statSn } = await initiator.ping()
+        const ping = await initiator.take(nopIn, RESERVED_TAG, PING_WITHIN_MS)
+        t.not(ping.targetTransferTag, RESERVED_TAG, 'it has to be answered')
+        t.equal(ping.dataSegmentLength, 0)
+        t.equal(ping.statSn, (statSn + 1) >>> 0)
+        const after = await initiator.ping()
+        t.equal(after.statSn, ping.statSn, 'the next response has the StatSN that the ping announced')
+      })
+    },
+  )
 })

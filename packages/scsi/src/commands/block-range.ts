@@ -2,10 +2,10 @@
 
 import { u64 } from '@scsipub/bytes'
 import type { LogicalUnit } from '../logical-unit.js'
-import { checkCondition, invalidFieldInCdb } from '../outcome.js'
 import type { Outcome } from '../outcome.js'
-import { senseCodes } from '../sense-codes.js'
+import { checkCondition, invalidFieldInCdb } from '../outcome.js'
 import type { FieldPointer } from '../sense.js'
+import { senseCodes } from '../sense-codes.js'
 
 const longLba = u64(2)
 
@@ -14,7 +14,13 @@ const longLba = u64(2)
  * and `offset` are there for the exact value of an LBA above 2^53, which only a 16-byte CDB can hold (bytes 2 to 9).
  * A range of no blocks right behind the last one reaches nowhere, and passes.
  */
-export function outOfRange(cdb: Buffer, offset: number, lu: LogicalUnit, lba: number, blocks: number): Outcome | undefined {
+export function outOfRange(
+  cdb: Buffer,
+  offset: number,
+  lu: LogicalUnit,
+  lba: number,
+  blocks: number,
+): Outcome | undefined {
   const { sizeBlocks } = lu
   if (lba <= sizeBlocks && blocks <= sizeBlocks - lba) return undefined
   const exact = Number.isSafeInteger(lba) ? BigInt(Math.max(lba, sizeBlocks)) : longLba.get(cdb, offset)

@@ -3,13 +3,18 @@
 // The NAA designator is what ESXi and Windows clusters compare, so it comes first. The vendor-based one repeats vendor and serial
 // number. Port and device are named as iSCSI wants it: SCSI name strings that hold the iSCSI name [SPC-4 §7.8.6.11, SAM-5 annex A].
 
-import { bit, bits, layout, u16, u8 } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u16 } from '@scsipub/bytes'
 import type { Context } from '../logical-unit.js'
 import { VENDOR } from './vendor.js'
 
 /** Header of a designation descriptor [SPC-4 §7.8.6.1]. */
 export const designatorHeader = layout(4, {
-  protocolIdentifier: bits(0, 4, 4), codeSet: bits(0, 0, 4), piv: bit(1, 7), association: bits(1, 4, 2), designatorType: bits(1, 0, 4), designatorLength: u8(3),
+  protocolIdentifier: bits(0, 4, 4),
+  codeSet: bits(0, 0, 4),
+  piv: bit(1, 7),
+  association: bits(1, 4, 2),
+  designatorType: bits(1, 0, 4),
+  designatorLength: u8(3),
 })
 
 const codeSet = { binary: 1, ascii: 2, utf8: 3 } as const
@@ -24,15 +29,28 @@ const TARGET_PORT_GROUP = 1
 
 /** Body of page 83h; a well known unit has no designators of its own, only those of port and device. */
 export function deviceIdentification({ lu, target }: Context): Buffer {
-  const ofUnit = lu === undefined ? [] : [
-    designator('logicalUnit', 'binary', 'naa', Buffer.from(lu.identity.naa, 'hex')),
-    designator('logicalUnit', 'ascii', 't10VendorId', Buffer.from(VENDOR + lu.identity.serial, 'latin1')),
-  ]
+  const ofUnit =
+    lu === undefined
+      ? []
+      : [
+          designator('logicalUnit', 'binary', 'naa', Buffer.from(lu.identity.naa, 'hex')),
+          designator('logicalUnit', 'ascii', 't10VendorId', Buffer.from(VENDOR + lu.identity.serial, 'latin1')),
+        ]
   return Buffer.concat([
     ...ofUnit,
-    designator('targetPort', 'binary', 'relativeTargetPort', portNumber.encode({ value: relativePort(target.portalGroupTag) })),
+    designator(
+      'targetPort',
+      'binary',
+      'relativeTargetPort',
+      portNumber.encode({ value: relativePort(target.portalGroupTag) }),
+    ),
     designator('targetPort', 'binary', 'targetPortGroup', portNumber.encode({ value: TARGET_PORT_GROUP })),
-    designator('targetPort', 'utf8', 'scsiName', scsiName(`${target.name},t,0x${target.portalGroupTag.toString(16).padStart(4, '0')}`)),
+    designator(
+      'targetPort',
+      'utf8',
+      'scsiName',
+      scsiName(`${target.name},t,0x${target.portalGroupTag.toString(16).padStart(4, '0')}`),
+    ),
     designator('targetDevice', 'utf8', 'scsiName', scsiName(target.name)),
   ])
 }
@@ -42,12 +60,21 @@ function relativePort(portalGroupTag: number): number {
   return Math.max(1, portalGroupTag)
 }
 
-function designator(of: keyof typeof association, code: keyof typeof codeSet, type: keyof typeof designatorType, value: Buffer): Buffer {
+function designator(
+  of: keyof typeof association,
+  code: keyof typeof codeSet,
+  type: keyof typeof designatorType,
+  value: Buffer,
+): Buffer {
   const named = of !== 'logicalUnit'
   return Buffer.concat([
     designatorHeader.encode({
-      protocolIdentifier: named ? ISCSI : 0, piv: named, codeSet: codeSet[code], association: association[of],
-      designatorType: designatorType[type], designatorLength: value.length,
+      protocolIdentifier: named ? ISCSI : 0,
+      piv: named,
+      codeSet: codeSet[code],
+      association: association[of],
+      designatorType: designatorType[type],
+      designatorLength: value.length,
     }),
     value,
   ])

@@ -7,44 +7,44 @@ import { contextOf, dataOf, disk, failsWith, nowhere, send, target } from '../te
 
 const page = (code: string, context = contextOf()): Buffer => dataOf(send(`12 01 ${code} 10 00 00`, context))
 
-t.test('standard data claims SPC-4, SBC-3, SAM-5 and iSCSI [SPC-4 §6.6.2]', async (t) => {
+t.test('standard data claims SPC-4, SBC-3, SAM-5 and iSCSI [SPC-4 §6.6.2]', async t => {
   const data = dataOf(send('12 00 00 00 ff 00'))
   t.equal(data.length, 96)
   t.equal(data.subarray(0, 8).toString('hex'), '000006125b000002')
   t.equal(data.toString('latin1', 8, 36), 'SCSIPUB test disk       0001')
   t.equal(data.subarray(58, 66).toString('hex'), '00a00960046004c0')
-  t.equal(data.subarray(36, 58).every((byte) => byte === 0) && data.subarray(66).every((byte) => byte === 0), true)
+  t.equal(data.subarray(36, 58).every(byte => byte === 0) && data.subarray(66).every(byte => byte === 0), true)
 })
 
-t.test('a removable unit says RMB [SPC-4 §6.6.2]', async (t) => {
+t.test('a removable unit says RMB [SPC-4 §6.6.2]', async t => {
   t.equal(dataOf(send('12 00 00 00 24 00', contextOf({ ...disk, removable: true })))[1], 0x80)
 })
 
-t.test('PRODUCT IDENTIFICATION is printable ASCII of 16 characters [SPC-4 §4.3.1]', async (t) => {
+t.test('PRODUCT IDENTIFICATION is printable ASCII of 16 characters [SPC-4 §4.3.1]', async t => {
   const data = dataOf(send('12 00 00 00 ff 00', contextOf({ ...disk, product: 'größer als sechzehn' })))
   t.equal(data.toString('latin1', 16, 32), 'gr??er als sechz')
 })
 
-t.test('a page code without EVPD, a page that is not there, and CMDDT: 5/24/00 [SPC-4 §6.6.1]', async (t) => {
+t.test('a page code without EVPD, a page that is not there, and CMDDT: 5/24/00 [SPC-4 §6.6.1]', async t => {
   failsWith(t, send('12 00 80 00 ff 00'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 2, bit: 7 } })
   failsWith(t, send('12 01 b3 00 ff 00'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 2, bit: 7 } })
   failsWith(t, send('12 02 00 00 ff 00'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 1, bit: 1 } })
 })
 
-t.test('where there is no unit: qualifier 3, type 1Fh, never an error [SPC-4 §6.6.1]', async (t) => {
+t.test('where there is no unit: qualifier 3, type 1Fh, never an error [SPC-4 §6.6.1]', async t => {
   t.equal(dataOf(send('12 00 00 00 ff 00', nowhere()))[0], 0x7f)
   t.equal(page('00', nowhere()).toString('hex'), '7f00000100')
   failsWith(t, send('12 01 83 00 ff 00', nowhere()), senseCodes.invalidFieldInCdb)
 })
 
-t.test('the well known unit is of type 1Eh and has pages 00h and 83h [SPC-4 §8.1]', async (t) => {
+t.test('the well known unit is of type 1Eh and has pages 00h and 83h [SPC-4 §8.1]', async t => {
   const context = nowhere(REPORT_LUNS_WLUN)
   t.equal(dataOf(send('12 00 00 00 ff 00', context))[0], 0x1e)
   t.equal(page('00', context).toString('hex'), '1e0000020083')
-  t.equal(page('83', context)[5]! >>> 4 & 3, 1, 'begins with a designator of the port')
+  t.equal((page('83', context)[5]! >>> 4) & 3, 1, 'begins with a designator of the port')
 })
 
-t.test('page 00h lists the pages in ascending order, and each can be read [SPC-4 §7.8.14]', async (t) => {
+t.test('page 00h lists the pages in ascending order, and each can be read [SPC-4 §7.8.14]', async t => {
   const list = page('00')
   t.equal(list.toString('hex'), '00000007' + '00808386b0b1b2')
   for (const code of list.subarray(4)) {
@@ -54,14 +54,15 @@ t.test('page 00h lists the pages in ascending order, and each can be read [SPC-4
   }
 })
 
-t.test('page 80h is the serial number [SPC-4 §7.8.15]', async (t) => {
+t.test('page 80h is the serial number [SPC-4 §7.8.15]', async t => {
   t.equal(page('80').toString('latin1'), '\0\x80\0\x07SP-0001')
 })
 
-t.test('page 83h: NAA 6, vendor, port and device [SPC-4 §7.8.6]', async (t) => {
+t.test('page 83h: NAA 6, vendor, port and device [SPC-4 §7.8.6]', async t => {
   const data = page('83')
   const designators: string[] = []
-  for (let at = 4; at < data.length; at += 4 + data[at + 3]!) designators.push(data.subarray(at, at + 4 + data[at + 3]!).toString('hex'))
+  for (let at = 4; at < data.length; at += 4 + data[at + 3]!)
+    designators.push(data.subarray(at, at + 4 + data[at + 3]!).toString('hex'))
   const ascii = (text: string): string => Buffer.from(text).toString('hex')
   t.same(designators, [
     '01030010' + disk.identity.naa,
@@ -73,24 +74,31 @@ t.test('page 83h: NAA 6, vendor, port and device [SPC-4 §7.8.6]', async (t) => 
   ])
 })
 
-t.test('page 83h: names of ports follow the portal group tag; the string ends with a zero byte [SPC-4 §7.8.6.11]', async (t) => {
-  for (const tag of [1, 2, 0xfffe]) {
-    const text = page('83', { ...contextOf(), target: { ...target, portalGroupTag: tag } }).toString('latin1')
-    t.match(text, `,t,0x${tag.toString(16).padStart(4, '0')}\0`)
-  }
-})
+t.test(
+  'page 83h: names of ports follow the portal group tag; the string ends with a zero byte [SPC-4 §7.8.6.11]',
+  async t => {
+    for (const tag of [1, 2, 0xfffe]) {
+      const text = page('83', { ...contextOf(), target: { ...target, portalGroupTag: tag } }).toString('latin1')
+      t.match(text, `,t,0x${tag.toString(16).padStart(4, '0')}\0`)
+    }
+  },
+)
 
-t.test('page 86h: SIMPLE only, volatile cache [SPC-4 §7.8.7]', async (t) => {
+t.test('page 86h: SIMPLE only, volatile cache [SPC-4 §7.8.7]', async t => {
   t.equal(page('86').subarray(0, 8).toString('hex'), '0086003c00010100')
 })
 
-t.test('page B0h: lengths; no UNMAP, WRITE SAME or COMPARE AND WRITE [SBC-3 §6.6.4]', async (t) => {
+t.test('page B0h: lengths; no UNMAP, WRITE SAME or COMPARE AND WRITE [SBC-3 §6.6.4]', async t => {
   t.equal(page('b0').subarray(0, 12).toString('hex'), '00b0003c' + '00000008' + '00000800')
-  t.ok(page('b0').subarray(12).every((byte) => byte === 0))
+  t.ok(
+    page('b0')
+      .subarray(12)
+      .every(byte => byte === 0),
+  )
   t.equal(page('b0', contextOf({ ...disk, blockBytes: 4096 })).readUInt16BE(6), 1)
 })
 
-t.test('page B1h: not rotating. Page B2h: nothing thin [SBC-3 §6.6.2, §6.6.5]', async (t) => {
+t.test('page B1h: not rotating. Page B2h: nothing thin [SBC-3 §6.6.2, §6.6.5]', async t => {
   t.equal(page('b1').subarray(0, 8).toString('hex'), '00b1003c00010000')
   t.equal(page('b2').toString('hex'), '00b2000400000000')
 })

@@ -3,7 +3,7 @@
 // Nothing can be changed yet (there is no MODE SELECT), so the changeable masks are zero and the defaults are the current values.
 // There are no subpages, and no pages can be saved (PS is zero).
 
-import { bit, bits, layout, u16, u8 } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u16 } from '@scsipub/bytes'
 
 const pageHeader = { ps: bit(0, 7), spf: bit(0, 6), pageCode: bits(0, 0, 6), pageLength: u8(1) }
 
@@ -18,8 +18,15 @@ export const cachingPage = layout(20, { ...pageHeader, wce: bit(2, 2), rcd: bit(
  * (QUEUE ALGORITHM MODIFIER 1), a CHECK CONDITION aborts nothing else (QERR 0), commands aborted by another nexus end without status (TAS 0).
  */
 export const controlPage = layout(12, {
-  ...pageHeader, tst: bits(2, 5, 3), dSense: bit(2, 2), gltsd: bit(2, 1), queueAlgorithmModifier: bits(3, 4, 4), qerr: bits(3, 1, 2),
-  swp: bit(4, 3), tas: bit(5, 6), busyTimeoutPeriod: u16(8),
+  ...pageHeader,
+  tst: bits(2, 5, 3),
+  dSense: bit(2, 2),
+  gltsd: bit(2, 1),
+  queueAlgorithmModifier: bits(3, 4, 4),
+  qerr: bits(3, 1, 2),
+  swp: bit(4, 3),
+  tas: bit(5, 6),
+  busyTimeoutPeriod: u16(8),
 })
 
 /** 1Ch, informational exceptions control: none are reported (DEXCPT) [SBC-3 §6.5.6]. */
@@ -35,7 +42,16 @@ const ALL_SUBPAGES = 0xff
 const pages: readonly { readonly code: number; readonly current: Buffer }[] = [
   { code: 0x01, current: errorRecovery.encode({ pageCode: 0x01, pageLength: 0x0a }) },
   { code: 0x08, current: cachingPage.encode({ pageCode: 0x08, pageLength: 0x12, wce: true }) },
-  { code: 0x0a, current: controlPage.encode({ pageCode: 0x0a, pageLength: 0x0a, gltsd: true, queueAlgorithmModifier: 1, busyTimeoutPeriod: 0xffff }) },
+  {
+    code: 0x0a,
+    current: controlPage.encode({
+      pageCode: 0x0a,
+      pageLength: 0x0a,
+      gltsd: true,
+      queueAlgorithmModifier: 1,
+      busyTimeoutPeriod: 0xffff,
+    }),
+  },
   { code: 0x1c, current: informationalExceptionsPage.encode({ pageCode: 0x1c, pageLength: 0x0a, dexcpt: true }) },
 ]
 
@@ -43,11 +59,17 @@ const pages: readonly { readonly code: number; readonly current: Buffer }[] = [
  * The mode pages asked for, one after the other. `unknownPage` or `unknownSubpage` when there is no such page or subpage.
  * @param control 0 current, 1 changeable, 2 default; saved values are the caller's to refuse.
  */
-export function modePages(control: number, pageCode: number, subpageCode: number): Buffer | 'unknownPage' | 'unknownSubpage' {
+export function modePages(
+  control: number,
+  pageCode: number,
+  subpageCode: number,
+): Buffer | 'unknownPage' | 'unknownSubpage' {
   const chosen = pageCode === RETURN_ALL ? pages : pages.filter(({ code }) => code === pageCode)
   if (chosen.length === 0) return 'unknownPage'
   if (subpageCode !== 0 && subpageCode !== ALL_SUBPAGES) return 'unknownSubpage'
-  return Buffer.concat(chosen.map(({ current }) => (control === pageControl.changeable ? changeable(current) : current)))
+  return Buffer.concat(
+    chosen.map(({ current }) => (control === pageControl.changeable ? changeable(current) : current)),
+  )
 }
 
 /** The page with no bit changeable. Code and length stay [SPC-4 §6.13.3]. */

@@ -5,10 +5,10 @@
 // has no effect. FUA_NV is met by the stronger FUA. RARC and RelAdr are not supported, so they are refused
 // as reserved bits: relative addressing taken as absolute would touch other blocks.
 
-import { bit, bits, u16, u32, u8 } from '@scsipub/bytes'
 import type { Field } from '@scsipub/bytes'
-import { cdb, lba21, lba64 } from '../cdb.js'
+import { bit, bits, u8, u16, u32 } from '@scsipub/bytes'
 import type { Cdb } from '../cdb.js'
+import { cdb, lba21, lba64 } from '../cdb.js'
 import type { Command } from '../command.js'
 import { checkCondition, good, invalidFieldInCdb } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
@@ -21,9 +21,21 @@ const ignored = ['groupNumber'] as const
 
 // The layouts for READ and WRITE are the same, byte for byte.
 export const transfer6 = cdb(6, { logicalBlockAddress: lba21(1), transferLength: u8(4) })
-export const transfer10 = cdb(10, { ...flags, logicalBlockAddress: u32(2), groupNumber: bits(6, 0, 5), transferLength: u16(7) }, ignored)
-export const transfer12 = cdb(12, { ...flags, logicalBlockAddress: u32(2), transferLength: u32(6), groupNumber: bits(10, 0, 5) }, ignored)
-export const transfer16 = cdb(16, { ...flags, logicalBlockAddress: lba64(2), transferLength: u32(10), groupNumber: bits(14, 0, 5) }, ignored)
+export const transfer10 = cdb(
+  10,
+  { ...flags, logicalBlockAddress: u32(2), groupNumber: bits(6, 0, 5), transferLength: u16(7) },
+  ignored,
+)
+export const transfer12 = cdb(
+  12,
+  { ...flags, logicalBlockAddress: u32(2), transferLength: u32(6), groupNumber: bits(10, 0, 5) },
+  ignored,
+)
+export const transfer16 = cdb(
+  16,
+  { ...flags, logicalBlockAddress: lba64(2), transferLength: u32(10), groupNumber: bits(14, 0, 5) },
+  ignored,
+)
 
 type TransferCdb = Cdb<typeof flags & { logicalBlockAddress: Field<number>; transferLength: Field<number> }>
 

@@ -1,11 +1,11 @@
 // REPORT LUNS [SPC-4 §6.33]: answered by every logical unit, by the well known one, and where there is none.
 
-import { layout, u32, u8 } from '@scsipub/bytes'
+import { layout, u8, u32 } from '@scsipub/bytes'
 import { cdb } from '../cdb.js'
 import type { Context } from '../logical-unit.js'
 import { encodeLun, REPORT_LUNS_WLUN } from '../lun.js'
-import { dataIn, invalidFieldInCdb } from '../outcome.js'
 import type { Outcome } from '../outcome.js'
+import { dataIn, invalidFieldInCdb } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
 import { clearUnitAttention } from '../unit-attention.js'
 
@@ -29,7 +29,7 @@ export function reportLuns(cdb: Buffer, offset: number, { target, nexus }: Conte
 
   const data = Buffer.alloc(header.size + luns.length * 8)
   header.set.lunListLength(data, 0, luns.length * 8)
-  luns.forEach((lun, index) => encodeLun(lun, data, header.size + index * 8))
+  for (const [index, lun] of luns.entries()) encodeLun(lun, data, header.size + index * 8)
   clearUnitAttention(nexus.unitAttentions, senseCodes.reportedLunsDataChanged)
   return dataIn(data, allocationLength)
 }
@@ -37,9 +37,13 @@ export function reportLuns(cdb: Buffer, offset: number, { target, nexus }: Conte
 /** [SPC-4 §6.33, SELECT REPORT]: 0 without well known units, 1 only those, 2 all. */
 function selected(selectReport: number, luns: readonly number[]): readonly number[] | undefined {
   switch (selectReport) {
-    case 0x00: return luns
-    case 0x01: return [REPORT_LUNS_WLUN]
-    case 0x02: return [...luns, REPORT_LUNS_WLUN]
-    default: return undefined
+    case 0x00:
+      return luns
+    case 0x01:
+      return [REPORT_LUNS_WLUN]
+    case 0x02:
+      return [...luns, REPORT_LUNS_WLUN]
+    default:
+      return undefined
   }
 }

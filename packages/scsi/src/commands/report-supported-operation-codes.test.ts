@@ -5,9 +5,10 @@ import { commandTable } from '../command-table.js'
 import { senseCodes } from '../sense-codes.js'
 import { dataOf, failsWith, send } from '../test-fixture.js'
 
-const request = (options: string, opcode = '00', action = '0000', length = '00010000') => send(`a3 0c ${options} ${opcode} ${action} ${length} 00 00`)
+const request = (options: string, opcode = '00', action = '0000', length = '00010000') =>
+  send(`a3 0c ${options} ${opcode} ${action} ${length} 00 00`)
 
-t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SPC-4 §6.35.2]', async (t) => {
+t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SPC-4 §6.35.2]', async t => {
   const data = dataOf(request('00'))
   t.equal(data.readUInt32BE(0), data.length - 4)
   t.equal((data.length - 4) / 8, Object.keys(commandTable).length, 'each operation code has one command by now')
@@ -16,7 +17,7 @@ t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SP
   t.equal(dataOf(request('00', '00', '0000', '00000006')).length, 6)
 })
 
-t.test('RCTD adds a timeouts descriptor of 12 bytes to each [SPC-4 §6.35.4]', async (t) => {
+t.test('RCTD adds a timeouts descriptor of 12 bytes to each [SPC-4 §6.35.4]', async t => {
   const data = dataOf(request('80'))
   t.equal(data.readUInt32BE(0), data.length - 4)
   t.equal(data.length - 4, Object.keys(commandTable).length * 20)
@@ -27,23 +28,37 @@ t.test('RCTD adds a timeouts descriptor of 12 bytes to each [SPC-4 §6.35.4]', a
   t.equal(dataOf(request('81', '00')).toString('hex'), '00830006' + '000000000000' + '000a' + '00'.repeat(10))
 })
 
-t.test('one command: usage map with operation code and service action as values [SPC-4 §6.35.3]', async (t) => {
+t.test('one command: usage map with operation code and service action as values [SPC-4 §6.35.3]', async t => {
   t.equal(dataOf(request('01', '28')).toString('hex'), '0003000a' + '28fa' + 'ffffffff' + '00' + 'ffff' + '00')
   t.equal(dataOf(request('02', '9e', '0010')).toString('hex'), '00030010' + '9e10' + 'ff'.repeat(12) + '0100')
-  t.equal(dataOf(request('01', '2f')).toString('hex'), '0003000a' + '2ff6' + 'ffffffff' + '00' + 'ffff' + '00', 'DPO shows')
+  t.equal(
+    dataOf(request('01', '2f')).toString('hex'),
+    '0003000a' + '2ff6' + 'ffffffff' + '00' + 'ffff' + '00',
+    'DPO shows',
+  )
   t.equal(dataOf(request('01', '12')).toString('hex'), '00030006' + '1201' + 'ff' + 'ffff' + '00')
 })
 
-t.test('one command that is not there: SUPPORT 001b [SPC-4 §6.35.3]', async (t) => {
-  for (const [options, opcode, action] of [['01', '42', '0000'], ['02', '9e', '0012'], ['03', '28', '0001'], ['02', 'c1', '0003'], ['02', '9e', '0030']] as const) {
+t.test('one command that is not there: SUPPORT 001b [SPC-4 §6.35.3]', async t => {
+  for (const [options, opcode, action] of [
+    ['01', '42', '0000'],
+    ['02', '9e', '0012'],
+    ['03', '28', '0001'],
+    ['02', 'c1', '0003'],
+    ['02', '9e', '0030'],
+  ] as const) {
     t.equal(dataOf(request(options, opcode, action)).toString('hex'), '00010000')
   }
 })
 
-t.test('001b is for commands without, 010b for those with service actions, 011b for either [SPC-4 §6.35.1]', async (t) => {
-  failsWith(t, request('01', '9e', '0010'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 3, bit: 7 } })
-  failsWith(t, request('02', '28', '0000'), senseCodes.invalidFieldInCdb)
-  t.equal(dataOf(request('03', '28'))[1], 3)
-  t.equal(dataOf(request('03', '9e', '0010'))[1], 3)
-  for (const options of ['04', '05', '06', '07']) failsWith(t, request(options, '28'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 2, bit: 2 } })
-})
+t.test(
+  '001b is for commands without, 010b for those with service actions, 011b for either [SPC-4 §6.35.1]',
+  async t => {
+    failsWith(t, request('01', '9e', '0010'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 3, bit: 7 } })
+    failsWith(t, request('02', '28', '0000'), senseCodes.invalidFieldInCdb)
+    t.equal(dataOf(request('03', '28'))[1], 3)
+    t.equal(dataOf(request('03', '9e', '0010'))[1], 3)
+    for (const options of ['04', '05', '06', '07'])
+      failsWith(t, request(options, '28'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 2, bit: 2 } })
+  },
+)

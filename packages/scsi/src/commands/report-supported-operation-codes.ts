@@ -3,17 +3,28 @@
 // The table is passed in, since this command is itself a row of it. Timeouts descriptors are given when asked for, with both
 // timeouts zero, which means that none is specified. Left out: command-specific timeouts.
 
-import { bit, bits, layout, u16, u32, u8 } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
 import { cdb } from '../cdb.js'
 import type { Command, TableEntry } from '../command.js'
-import { dataIn, invalidFieldInCdb } from '../outcome.js'
 import type { Outcome } from '../outcome.js'
+import { dataIn, invalidFieldInCdb } from '../outcome.js'
 
 export const reportSupportedOperationCodesCdb = cdb(12, {
-  serviceAction: bits(1, 0, 5), rctd: bit(2, 7), reportingOptions: bits(2, 0, 3), requestedOperationCode: u8(3), requestedServiceAction: u16(4), allocationLength: u32(6),
+  serviceAction: bits(1, 0, 5),
+  rctd: bit(2, 7),
+  reportingOptions: bits(2, 0, 3),
+  requestedOperationCode: u8(3),
+  requestedServiceAction: u16(4),
+  allocationLength: u32(6),
 })
 
-export const commandDescriptor = layout(8, { operationCode: u8(0), serviceAction: u16(2), ctdp: bit(5, 1), servactv: bit(5, 0), cdbLength: u16(6) })
+export const commandDescriptor = layout(8, {
+  operationCode: u8(0),
+  serviceAction: u16(2),
+  ctdp: bit(5, 1),
+  servactv: bit(5, 0),
+  cdbLength: u16(6),
+})
 export const oneCommand = layout(4, { ctdp: bit(1, 7), support: bits(1, 0, 3), cdbSize: u16(2) })
 export const timeoutsDescriptor = layout(12, { descriptorLength: u16(0) })
 const listHeader = layout(4, { commandDataLength: u32(0) })
@@ -46,7 +57,10 @@ export function reportSupportedOperationCodes(table: CommandTable, cdb: Buffer, 
       if (plain !== undefined) return invalidFieldInCdb(pointer.requestedOperationCode)
       return dataIn(describe(operationCode, serviceAction, action, rctd), allocationLength)
     case 0b011:
-      return dataIn(describe(operationCode, serviceAction, action ?? (serviceAction === 0 ? plain : undefined), rctd), allocationLength)
+      return dataIn(
+        describe(operationCode, serviceAction, action ?? (serviceAction === 0 ? plain : undefined), rctd),
+        allocationLength,
+      )
     default:
       return invalidFieldInCdb(pointer.reportingOptions)
   }
@@ -60,12 +74,16 @@ function timeouts(): Buffer {
 function allCommands(table: CommandTable, rctd: boolean): Buffer {
   const descriptors: Buffer[] = []
   const add = (operationCode: number, serviceAction: number, servactv: boolean, { cdb }: Command): void => {
-    descriptors.push(commandDescriptor.encode({ operationCode, serviceAction, ctdp: rctd, servactv, cdbLength: cdb.size }))
+    descriptors.push(
+      commandDescriptor.encode({ operationCode, serviceAction, ctdp: rctd, servactv, cdbLength: cdb.size }),
+    )
     if (rctd) descriptors.push(timeouts())
   }
   for (const [opcode, entry] of Object.entries(table)) {
     if (!('serviceActions' in entry)) add(Number(opcode), 0, false, entry)
-    else for (const [action, command] of Object.entries(entry.serviceActions)) add(Number(opcode), Number(action), true, command)
+    else
+      for (const [action, command] of Object.entries(entry.serviceActions))
+        add(Number(opcode), Number(action), true, command)
   }
   const body = Buffer.concat(descriptors)
   return Buffer.concat([listHeader.encode({ commandDataLength: body.length }), body])

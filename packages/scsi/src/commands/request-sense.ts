@@ -3,14 +3,14 @@
 
 import { bit, u8 } from '@scsipub/bytes'
 import { cdb } from '../cdb.js'
-import { hasMedium } from '../logical-unit.js'
 import type { Context } from '../logical-unit.js'
+import { hasMedium } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
-import { dataIn } from '../outcome.js'
 import type { Outcome } from '../outcome.js'
-import { senseCodes } from '../sense-codes.js'
-import type { SenseCode } from '../sense-codes.js'
+import { dataIn } from '../outcome.js'
 import { encodeSense } from '../sense.js'
+import type { SenseCode } from '../sense-codes.js'
+import { senseCodes } from '../sense-codes.js'
 import { takeUnitAttention } from '../unit-attention.js'
 
 export const requestSenseCdb = cdb(6, { desc: bit(1, 0), allocationLength: u8(4) })
@@ -18,7 +18,10 @@ export const requestSenseCdb = cdb(6, { desc: bit(1, 0), allocationLength: u8(4)
 /** Sense data as parameter data, status GOOD, also where there is no logical unit [SPC-4 §6.39]. */
 export function requestSense(cdb: Buffer, offset: number, context: Context): Outcome {
   const { get } = requestSenseCdb
-  return dataIn(encodeSense({ code: condition(context) }, get.desc(cdb, offset) ? 'descriptor' : 'fixed'), get.allocationLength(cdb, offset))
+  return dataIn(
+    encodeSense({ code: condition(context) }, get.desc(cdb, offset) ? 'descriptor' : 'fixed'),
+    get.allocationLength(cdb, offset),
+  )
 }
 
 function condition({ lu, lun, nexus }: Context): SenseCode {

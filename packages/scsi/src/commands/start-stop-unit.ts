@@ -9,15 +9,24 @@
 
 import { bit, bits } from '@scsipub/bytes'
 import { cdb } from '../cdb.js'
-import { hasMedium } from '../logical-unit.js'
-import type { Context, LogicalUnit } from '../logical-unit.js'
 import type { ReservationClass } from '../command.js'
-import { good, invalidFieldInCdb } from '../outcome.js'
+import type { Context, LogicalUnit } from '../logical-unit.js'
+import { hasMedium } from '../logical-unit.js'
 import type { Outcome } from '../outcome.js'
+import { good, invalidFieldInCdb } from '../outcome.js'
 
-export const startStopUnitCdb = cdb(6, {
-  immed: bit(1, 0), powerConditionModifier: bits(3, 0, 4), powerCondition: bits(4, 4, 4), noFlush: bit(4, 2), loej: bit(4, 1), start: bit(4, 0),
-}, ['powerConditionModifier'])
+export const startStopUnitCdb = cdb(
+  6,
+  {
+    immed: bit(1, 0),
+    powerConditionModifier: bits(3, 0, 4),
+    powerCondition: bits(4, 4, 4),
+    noFlush: bit(4, 2),
+    loej: bit(4, 1),
+    start: bit(4, 0),
+  },
+  ['powerConditionModifier'],
+)
 
 /** See the head of the file. */
 export function startStopUnit(cdb: Buffer, offset: number, _context: Context, lu: LogicalUnit): Outcome {

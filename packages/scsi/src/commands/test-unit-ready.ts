@@ -3,8 +3,8 @@
 import { cdb } from '../cdb.js'
 import type { Context } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
-import { checkCondition, good } from '../outcome.js'
 import type { Outcome } from '../outcome.js'
+import { checkCondition, good } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
 
 export const testUnitReadyCdb = cdb(6, {})

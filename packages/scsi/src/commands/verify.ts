@@ -2,10 +2,10 @@
 // as much data, 3 compares every block with one; 2 is reserved. MAXIMUM TRANSFER LENGTH holds whether or not data is sent, since
 // the blocks are read either way.
 
-import { bit, bits, u16, u32 } from '@scsipub/bytes'
 import type { Field } from '@scsipub/bytes'
-import { cdb, lba64 } from '../cdb.js'
+import { bit, bits, u16, u32 } from '@scsipub/bytes'
 import type { Cdb } from '../cdb.js'
+import { cdb, lba64 } from '../cdb.js'
 import type { Command } from '../command.js'
 import { good, invalidFieldInCdb } from '../outcome.js'
 import { outOfRange, tooLong } from './block-range.js'
@@ -13,9 +13,21 @@ import { outOfRange, tooLong } from './block-range.js'
 const flags = { protect: bits(1, 5, 3), dpo: bit(1, 4), byteCheck: bits(1, 1, 2) }
 const ignored = ['groupNumber'] as const
 
-export const verify10 = cdb(10, { ...flags, logicalBlockAddress: u32(2), groupNumber: bits(6, 0, 5), verificationLength: u16(7) }, ignored)
-export const verify12 = cdb(12, { ...flags, logicalBlockAddress: u32(2), verificationLength: u32(6), groupNumber: bits(10, 0, 5) }, ignored)
-export const verify16 = cdb(16, { ...flags, logicalBlockAddress: lba64(2), verificationLength: u32(10), groupNumber: bits(14, 0, 5) }, ignored)
+export const verify10 = cdb(
+  10,
+  { ...flags, logicalBlockAddress: u32(2), groupNumber: bits(6, 0, 5), verificationLength: u16(7) },
+  ignored,
+)
+export const verify12 = cdb(
+  12,
+  { ...flags, logicalBlockAddress: u32(2), verificationLength: u32(6), groupNumber: bits(10, 0, 5) },
+  ignored,
+)
+export const verify16 = cdb(
+  16,
+  { ...flags, logicalBlockAddress: lba64(2), verificationLength: u32(10), groupNumber: bits(14, 0, 5) },
+  ignored,
+)
 
 type VerifyCdb = Cdb<typeof flags & { logicalBlockAddress: Field<number>; verificationLength: Field<number> }>
 

@@ -4,24 +4,31 @@
 // blocks and no serial number, so only 00h and 83h; where there is no unit, only 00h. Page 83h is in device-identification.ts.
 // What is zero here is not supported: UNMAP, WRITE SAME, COMPARE AND WRITE, protection information, grouping.
 
-import { bit, bits, layout, u16, u32, u8 } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
 import type { Context, LogicalUnit } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
 import { deviceIdentification } from './device-identification.js'
 
-const header = layout(4, { peripheralQualifier: bits(0, 5, 3), peripheralDeviceType: bits(0, 0, 5), pageCode: u8(1), pageLength: u16(2) })
+const header = layout(4, {
+  peripheralQualifier: bits(0, 5, 3),
+  peripheralDeviceType: bits(0, 0, 5),
+  pageCode: u8(1),
+  pageLength: u16(2),
+})
 
 type Body = (context: Context) => Buffer
 
 /** A page that exists for direct-access units only. */
-const ofLu = (body: (lu: LogicalUnit) => Buffer): Body => ({ lu }) => {
-  if (lu === undefined) throw new TypeError('a page of a logical unit was asked for without one')
-  return body(lu)
-}
+const ofLu =
+  (body: (lu: LogicalUnit) => Buffer): Body =>
+  ({ lu }) => {
+    if (lu === undefined) throw new TypeError('a page of a logical unit was asked for without one')
+    return body(lu)
+  }
 
 /** In ascending order, as page 00h lists them [SPC-4 §7.8.14]. */
 const pages: readonly { readonly code: number; readonly of: 'all' | 'wellKnown' | 'lu'; readonly body: Body }[] = [
-  { code: 0x00, of: 'all', body: (context) => Buffer.from(pagesOf(context).map(({ code }) => code)) },
+  { code: 0x00, of: 'all', body: context => Buffer.from(pagesOf(context).map(({ code }) => code)) },
   { code: 0x80, of: 'lu', body: ofLu(({ identity }) => Buffer.from(identity.serial, 'latin1')) },
   { code: 0x83, of: 'wellKnown', body: deviceIdentification },
   { code: 0x86, of: 'lu', body: ofLu(extendedInquiry) },
@@ -37,7 +44,9 @@ function pagesOf({ lu, lun }: Context) {
 
 /** The whole page with its header, or undefined when this unit does not have it. */
 export function vitalProductData(
-  pageCode: number, context: Context, peripheral: { peripheralQualifier: number; peripheralDeviceType: number },
+  pageCode: number,
+  context: Context,
+  peripheral: { peripheralQualifier: number; peripheralDeviceType: number },
 ): Buffer | undefined {
   const page = pagesOf(context).find(({ code }) => code === pageCode)
   if (page === undefined) return undefined
@@ -55,9 +64,16 @@ function extendedInquiry(): Buffer {
 }
 
 export const blockLimitsBody = layout(60, {
-  wsnz: bit(0, 0), maximumCompareAndWriteLength: u8(1), optimalTransferLengthGranularity: u16(2), maximumTransferLength: u32(4),
-  optimalTransferLength: u32(8), maximumPrefetchLength: u32(12), maximumUnmapLbaCount: u32(16), maximumUnmapBlockDescriptorCount: u32(20),
-  optimalUnmapGranularity: u32(24), ugavalid: bit(28, 7),
+  wsnz: bit(0, 0),
+  maximumCompareAndWriteLength: u8(1),
+  optimalTransferLengthGranularity: u16(2),
+  maximumTransferLength: u32(4),
+  optimalTransferLength: u32(8),
+  maximumPrefetchLength: u32(12),
+  maximumUnmapLbaCount: u32(16),
+  maximumUnmapBlockDescriptorCount: u32(20),
+  optimalUnmapGranularity: u32(24),
+  ugavalid: bit(28, 7),
 })
 
 /** Bytes that a transfer should be a multiple of: a page of memory on the host. */
@@ -66,7 +82,8 @@ const GRANULARITY_BYTES = 4096
 /** B0h [SBC-3 §6.6.4]. */
 function blockLimits({ blockBytes, maxTransferBlocks }: LogicalUnit): Buffer {
   return blockLimitsBody.encode({
-    optimalTransferLengthGranularity: Math.max(1, GRANULARITY_BYTES / blockBytes), maximumTransferLength: Math.min(maxTransferBlocks, 0xffff_ffff),
+    optimalTransferLengthGranularity: Math.max(1, GRANULARITY_BYTES / blockBytes),
+    maximumTransferLength: Math.min(maxTransferBlocks, 0xffff_ffff),
   })
 }
 
@@ -78,7 +95,13 @@ function blockDeviceCharacteristics(): Buffer {
   return characteristics.encode({ mediumRotationRate: NON_ROTATING })
 }
 
-const provisioning = layout(4, { thresholdExponent: u8(0), lbpu: bit(1, 7), lbpws: bit(1, 6), lbpws10: bit(1, 5), provisioningType: bits(2, 0, 3) })
+const provisioning = layout(4, {
+  thresholdExponent: u8(0),
+  lbpu: bit(1, 7),
+  lbpws: bit(1, 6),
+  lbpws10: bit(1, 5),
+  provisioningType: bits(2, 0, 3),
+})
 
 /** B2h, all zero: no unmapping of any kind, provisioning type not reported, as LBPME is zero [SBC-3 §6.6.5]. */
 function logicalBlockProvisioning(): Buffer {

@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { ControlBlock, MAX_WORKER_SLOTS, SECTORS_PER_BITMAP_PAGE, VOLUME_STAGE } from './control-block.js'
+
+t.test('a closed gate lets nobody in, and nothing is held by who tried', async t => {
+  const block = ControlBlock.create(1024, 0)
+  t.equal(block.enter(3), true)
+  block.closeGate()
+  t.equal(block.gateClosed, true)
+  t.equal(block.enter(4), false)
+  t.equal(block.inFlight(), 1, 'only the one that came before')
+  block.leave(3)
+  t.equal(block.inFlight(), 0)
+  block.openGate()
+  t.equal(block.enter(4), true)
+})
+
+t.test('what a dead worker had in flight can be taken back', async t => {
+  const block = ControlBlock.create(1024, 0)
+  for (let count = 0; count < 3; count++) block.enter(MAX_WORKER_SLOTS - 1)
+  block.enter(0)
+  t.equal(block.resetSlot(MAX_WORKER_SLOTS - 1), 3)
+  t.equal(block.inFlight(), 1)
+})
+
+t.test('all threads see the same words', async t => {
+  const block = ControlBlock.create(1024, 0)
+  const other = new ControlBlock(block.shared)
+  t.equal(other.stage, VOLUME_STAGE.unwritten)
+  block.stage = VOLUME_STAGE.materialised
+  other.enter(1)
+  t.equal(other.stage, VOLUME_STAGE.materialised)
+  t.equal(block.inFlight(), 1)
+})
+
+t.test('the quota is booked to the last sector and not beyond', async t => {
+  const block = ControlBlock.create(1024, 10)
+  t.equal(block.charge(7), true)
+  t.equal(block.charge(4), false)
+  t.equal(block.allocatedSectors, 7, 'a refused charge books nothing')
+  t.equal(block.charge(3), true)
+  block.refund(1)
+  t.equal(block.charge(2), false)
+  t.equal(block.charge(1), true)
+})
+
+t.test('without a quota there is no end', async t => {
+  const block = ControlBlock.create(1024, 0)
+  t.equal(block.charge(2 ** 40), true)
+  t.equal(block.allocatedSectors, 2 ** 40, 'more than 32 bits')
+})
+
+t.test('marks of changed pages are taken once each, in order, whatever the size of the volume', async t => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(199)), (pages, marks) => {
+      const block = ControlBlock.create(pages * SECTORS_PER_BITMAP_PAGE, 0)
+      const marked = marks.map(mark => mark % pages)
+      for (const page of marked) block.markDirty(page)
+      const expected = [...new Set(marked)].sort((a, b) => a - b)
+      t.same(block.takeDirty(), expected)
+      t.same(block.takeDirty(), [])
+    }),
+    { numRuns: 50 },
+  )
+})

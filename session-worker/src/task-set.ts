@@ -1,0 +1,141 @@
+/**
+ * The tasks of a session: commands that were not done in the section in which they arrived, and the I/O that is under way for them.
+ *
+ * An aborted task is never answered, but its I/O goes on until it settles; whoever must know that nothing touches the volume
+ * any more waits for that, and the session itself does not end before.
+ */
+import type { Command, Task } from './command.js'
+import { DataBudget } from './data-budget.js'
+import type { Numbering } from './numbering.js'
+
+/** Immediate commands do not count in the command window; so many may run beside it [7143 §4.2.2.1]. */
+const MAX_IMMEDIATE_TASKS = 32
+
+export interface TaskSetHost {
+  /** What a settled task has produced is to be sent. */
+  flush(): void
+  /** A bug of ours. */
+  crash(error: unknown): void
+  /** No I/O is under way any more; told once, after `end`. */
+  settled(): void
+}
+
+export class TaskSet {
+  readonly budget = new DataBudget()
+  readonly #byTag = new Map<number, Task>()
+  readonly #numbering: Numbering
+  readonly #host: TaskSetHost
+  #immediate = 0
+  #inFlight = 0
+  #ended = false
+
+  constructor(numbering: Numbering, host: TaskSetHost) {
+    this.#numbering = numbering
+    this.#host = host
+  }
+
+  get size(): number {
+    return this.#byTag.size
+  }
+
+  get(tag: number): Task | undefined {
+    return this.#byTag.get(tag)
+  }
+
+  get takesImmediate(): boolean {
+    return this.#immediate < MAX_IMMEDIATE_TASKS
+  }
+
+  /** A task that holds nothing: for commands that may be done at once. */
+  instant(command: Command): Task {
+    return { command, aborted: false, pending: undefined, run: () => {} }
+  }
+
+  /** The command outlives this section: it counts in the window, and can be aborted. */
+  keep(task: Task): void {
+    const { command } = task
+    this.#byTag.set(command.initiatorTaskTag, task)
+    if (command.kept) return
+    command.kept = true
+    if (command.immediate) this.#immediate++
+    else this.#numbering.taskBegan()
+  }
+
+  /** The command is about to be answered, or never will be. */
+  close(command: Command): void {
+    if (!command.kept) return
+    command.kept = false
+    this.#byTag.delete(command.initiatorTaskTag)
+    if (command.immediate) this.#immediate--
+    else this.#numbering.taskEnded()
+    this.budget.release(command)
+  }
+
+  /**
+   * Does `action`, then goes on with `then`, or with `failed` when it throws or rejects; at once where it can be done at once.
+   */
+  attempt(
+    task: Task,
+    action: () => undefined | Promise<void>,
+    then: () => void,
+    failed: (error: unknown) => void,
+  ): void {
+    let waiting: undefined | Promise<void>
+    try {
+      waiting = action()
+    } catch (error) {
+      return failed(error)
+    }
+    if (waiting === undefined) then()
+    else this.during(task, waiting, then, failed)
+  }
+
+  /** Keeps `task` while `waiting` is under way. When it was aborted meanwhile, neither `then` nor `failed` is called. */
+  during(task: Task, waiting: Promise<void>, then: () => void, failed: (error: unknown) => void): void {
+    this.keep(task)
+    this.#inFlight++
+    const settle = (next: () => void) => {
+      this.#inFlight--
+      try {
+        if (!task.aborted) next()
+        this.#host.flush()
+      } catch (error) {
+        this.#host.crash(error)
+      }
+      if (this.#ended && this.#inFlight === 0) this.#host.settled()
+    }
+    task.pending = waiting.then(
+      () => settle(then),
+      error => settle(() => failed(error)),
+    )
+  }
+
+  /** Goes on with what `waiting` brings, unless the session has ended meanwhile. */
+  later<T>(waiting: Promise<T>, then: (value: T) => void): void {
+    waiting
+      .then(value => {
+        if (this.#ended) return
+        then(value)
+        this.#host.flush()
+      })
+      .catch((error: unknown) => this.#host.crash(error))
+  }
+
+  /** Ends the tasks that `which` chooses, without an answer; returns the I/O of theirs that is under way. It never rejects. */
+  abort(which: (task: Task) => boolean): Promise<void>[] {
+    const chosen = [...this.#byTag.values()].filter(which)
+    for (const task of chosen) {
+      task.aborted = true
+      this.close(task.command)
+    }
+    return chosen.flatMap(task => (task.pending ? [task.pending] : []))
+  }
+
+  /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    void this.abort(() => true)
+    if (this.#inFlight === 0) this.#host.settled()
+  }
+}
