@@ -8,6 +8,7 @@
  */
 import net from 'node:net'
 import type { Framer, FramerFault, FramerSink } from '@scsipub/iscsi'
+import { BusyPoll } from './busy-poll.js'
 import type { Output } from './output.js'
 
 /** Bytes the socket may hold back before the connection counts as congested. */
@@ -18,6 +19,7 @@ const FLUSH_BYTES = 128 << 10
 const KEEP_ALIVE_MS = 30_000
 
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+const busyPoll = new BusyPoll()
 
 export interface ConnectionEvents {
   /** A whole PDU, see `Framer`. Returns false to stop reading until `resume`. */
@@ -125,6 +127,7 @@ export class Connection {
 
   #received(bytes: number, buffer: Uint8Array): boolean {
     this.lastInputMs = performance.now()
+    busyPoll.input(this.lastInputMs)
     const { framer } = this
     this.#settle(
       buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink),

@@ -8,8 +8,6 @@ import {
   sessionMachine,
 } from './session.machine.js'
 
-const asked: SessionEvent = { type: 'login.asked' }
-const answered: SessionEvent = { type: 'login.answered' }
 const completed: SessionEvent = { type: 'login.completed' }
 const refused: SessionEvent = { type: 'login.refused', why: 'no such target' }
 const loggedOut: SessionEvent = { type: 'logout.answered' }
@@ -40,12 +38,9 @@ function start() {
 
 /** from (events that lead there) × event → state, actions, outcome when it is over. */
 const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: string[]; outcome?: string }[] = [
-  { from: [], event: asked, to: 'login.asking' },
-  { from: [asked], event: answered, to: 'login.waiting' },
-  { from: [asked], event: completed, to: 'fullFeature.serving' },
-  { from: [asked], event: refused, to: 'finishing', actions: ['finish'] },
+  { from: [], event: completed, to: 'fullFeature.serving' },
+  { from: [], event: refused, to: 'finishing', actions: ['finish'] },
   { from: [], event: closed, to: 'ending', actions: ['abortTasks'] },
-  { from: [asked], event: closed, to: 'ending', actions: ['abortTasks'] },
   { from: [], event: drain, to: 'ending', actions: ['abortTasks'] },
   { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish'] },
   { from: [completed], event: broken, to: 'finishing', actions: ['finish'] },
@@ -62,7 +57,7 @@ const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: 
   { from: [completed, end], event: closed, to: 'ending' },
   { from: [completed, closed], event: end, to: 'ending' },
   { from: [completed, closed, end], event: settled, to: 'ended', actions: ['release'], outcome: 'closed' },
-  { from: [asked, refused, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'refused' },
+  { from: [refused, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'refused' },
   { from: [drain], event: settled, to: 'ended', actions: ['release'], outcome: 'drained' },
   { from: [completed, closed, settled], event: closed, to: 'ended', outcome: 'closed' },
 ]
@@ -82,9 +77,8 @@ for (const row of table) {
 
 t.test('a login that is not finished in time ends the session', async t => {
   const { actor, clock, state } = start()
-  actor.send(asked)
   clock.increment(LOGIN_TIMEOUT_MS - 1)
-  t.equal(state(), 'login.asking')
+  t.equal(state(), 'login')
   clock.increment(1)
   t.equal(state(), 'ending')
   actor.send(settled)

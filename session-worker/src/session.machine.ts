@@ -2,9 +2,12 @@
  * The life of an iSCSI session as a machine: one actor a session. Single PDUs of the full feature phase do not pass through it;
  * it hears of what changes the session's state.
  *
- *   login.waiting ─pdu→ login.asking ─answer→ login.waiting … ─opened→ fullFeature.serving ─drain→ fullFeature.draining
- *        │ timeout, refusal          │                              logout, broken stream → finishing ─closed→ ending → ended
- *        └───────────────────────────┴──── socket.closed, session.end, drop ┴──────────────────────────────▶ ending
+ *   login ──completed──▶ fullFeature.serving ──drain──▶ fullFeature.draining
+ *     │ refused                 │ logged out, stream broken     │
+ *     └────────▶ finishing ◀────┴───────────────────────────────┘
+ *                    │ closed, or not closed in time
+ *                    ▼
+ *   any state ──▶ ending ──tasks settled──▶ ended        (socket closed, told to end, login too slow, drain deadline)
  *
  * `finishing` has sent its last word and waits for the initiator to close; `ending` waits until no I/O of the session is
  * under way any more, so that whoever comes next finds the volume quiet. [7143 §7.2, §8.2]
@@ -16,8 +19,6 @@ import { setup } from 'xstate'
 export type Outcome = SessionEnd['outcome']
 
 export type SessionEvent =
-  | { type: 'login.asked' }
-  | { type: 'login.answered' }
   | { type: 'login.completed' }
   | { type: 'login.refused'; why: string }
   | { type: 'logout.answered' }
@@ -106,16 +107,11 @@ export const sessionMachine = chart.createMachine({
   },
   states: {
     login: {
-      initial: 'waiting',
       after: { loginTimeout: { target: 'ending', actions: recordTimeout } },
       on: {
         'login.refused': { target: 'finishing', actions: recordEnd },
         'login.completed': 'fullFeature',
         'session.drain': { target: 'ending', actions: recordDrain },
-      },
-      states: {
-        waiting: { on: { 'login.asked': 'asking' } },
-        asking: { on: { 'login.answered': 'waiting' } },
       },
     },
     fullFeature: {

@@ -144,11 +144,9 @@ export class Session implements SessionActions {
     return {
       asked: () => {
         this.#asking = true
-        this.send({ type: 'login.asked' })
       },
       answered: () => {
         this.#asking = false
-        this.send({ type: 'login.answered' })
         this.#connection.flush()
         this.#connection.resume()
       },

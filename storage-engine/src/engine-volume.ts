@@ -79,6 +79,7 @@ export class EphemeralVolume implements EngineVolume {
 
   async end(): Promise<void> {
     this.control.stage = VOLUME_STAGE.gone
-    await rm(this.#directory, { recursive: true, force: true })
+    // Most anonymous volumes are never written to, and have nothing to be removed.
+    if (this.descriptor.files) await rm(this.#directory, { recursive: true, force: true })
   }
 }
