@@ -15,7 +15,7 @@ import type { Output } from './output.js'
 const CONGESTED_BYTES = 1 << 20
 const READ_BUFFER_BYTES = 256 << 10
 /** Sections are sent in pieces of about this size, so that the initiator has work while we go on. */
-const FLUSH_BYTES = 128 << 10
+const FLUSH_BYTES = 32 << 10
 const KEEP_ALIVE_MS = 30_000
 
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)

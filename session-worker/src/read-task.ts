@@ -11,8 +11,8 @@ import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
 import { respondSense } from './scsi-response.js'
 
-/** Largest piece of one Data-In PDU, whatever the initiator takes: it must fit the output comfortably. */
-const MAX_PIECE_BYTES = 256 << 10
+/** Largest piece of one Data-In PDU, whatever the initiator takes: it should still be in the cache when the kernel copies it. */
+const MAX_PIECE_BYTES = 64 << 10
 
 /** Fills `length` bytes at `at` of `target` with what lies at `position` of the transfer; undefined when done at once. */
 export type Source = (position: number, target: Buffer, at: number, length: number) => undefined | Promise<void>
