@@ -34,7 +34,7 @@ t.test('every fault of the configuration is a line on standard error, exit code 
   writeFileSync(path, JSON.stringify({ workers: 0, admin: {}, listen: { iscsi: 'x' } }))
   const { output, exit } = launch(['--config', path])
   t.equal(await exit, 2)
-  t.equal(output.err.trimEnd().split('\n').length, 3)
+  t.equal(output.err.trimEnd().split('\n').length, 2)
   t.equal(output.out, '')
 })
 

@@ -1,6 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { countAbsent, countPresent, isPresent, PRESENCE, presence, runLength, setPresent } from './sector-bits.js'
+import {
+  allBits,
+  countAbsent,
+  countPresent,
+  isPresent,
+  PRESENCE,
+  presence,
+  presenceBits,
+  runLength,
+  setPresent,
+  trailingZeros,
+} from './sector-bits.js'
 
 const SECTORS = 256
 const range = fc
@@ -32,6 +43,24 @@ t.test('every question about a range has the answer of a plain array', async t =
         isPresent(words, first) === here &&
         runLength(words, first, count, here) === (end < 0 ? count : end) &&
         countPresent(words) === model.filter(Boolean).length
+      )
+    }),
+    { numRuns: 2000 },
+  )
+  t.pass('2000 bitmaps')
+})
+
+t.test('the bits of a short range are those of the plain array, over the end of a word too', async t => {
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 6 }), range, (sets, { first, count: any }) => {
+      const { words, model } = build(sets)
+      const count = Math.min(any, 32)
+      const part = model.slice(first, first + count)
+      const bits = presenceBits(words, first, count)
+      return (
+        part.every((present, at) => present === (((bits >>> at) & 1) === 1)) &&
+        (bits === allBits(count)) === part.every(Boolean) &&
+        (bits === 0 || trailingZeros(bits) === part.indexOf(true))
       )
     }),
     { numRuns: 2000 },

@@ -33,6 +33,28 @@ export function presence(words: Int32Array, first: number, count: number): Prese
   return full ? PRESENCE.all : PRESENCE.none
 }
 
+/**
+ * The bits of `count` sectors from `first`, 1 to 32 of them, in the low bits of a word: the first sector's is bit 0. One or two loads, for
+ * the small reads that are most of all reads.
+ */
+export function presenceBits(words: Int32Array, first: number, count: number): number {
+  const bit = first & 31
+  const word = Math.floor(first / 32)
+  let bits = Atomics.load(words, word) >>> bit
+  if (bit + count > 32) bits |= Atomics.load(words, word + 1) << (32 - bit)
+  return bits & allBits(count)
+}
+
+/** What `presenceBits` says when all of `count` sectors are present. */
+export function allBits(count: number): number {
+  return (-1 >>> (32 - count)) | 0
+}
+
+/** The number of zeros below the lowest one of a word that is not 0. */
+export function trailingZeros(word: number): number {
+  return 31 - Math.clz32(word & -word)
+}
+
 /** Whether one sector is present. */
 export function isPresent(words: Int32Array, sector: number): boolean {
   return (Atomics.load(words, Math.floor(sector / 32)) & (1 << (sector & 31))) !== 0
@@ -51,7 +73,7 @@ export function runLength(words: Int32Array, first: number, count: number, prese
     // Bits that differ from what is wanted, from `bit` on; zeros are shifted in from above: no difference.
     const different = (Atomics.load(words, Math.floor(sector / 32)) ^ flip) >>> bit
     if (different === 0) length += 32 - bit
-    else return Math.min(count, Math.max(1, length + 31 - Math.clz32(different & -different)))
+    else return Math.min(count, Math.max(1, length + trailingZeros(different)))
   }
   return count
 }

@@ -8,13 +8,27 @@
 import type { BaseFiles } from './base-files.js'
 import { MappedBitmap } from './bitmap-file.js'
 import { DataFile } from './data-file.js'
-import { countAbsent, isPresent, PRESENCE, presence, runLength, SECTOR_BYTES, setPresent } from './sector-bits.js'
+import {
+  allBits,
+  countAbsent,
+  isPresent,
+  PRESENCE,
+  presence,
+  presenceBits,
+  runLength,
+  SECTOR_BYTES,
+  setPresent,
+  trailingZeros,
+} from './sector-bits.js'
 
 /** A small range in more runs than this is read whole from both files and merged: two calls instead of many. */
 const MERGE_ABOVE_RUNS = 2
 const MERGE_MAX_BYTES = 64 * 1024
 /** Holds the base's side of a merge, which never waits; so one serves all volumes of the thread. */
 const scratch = Buffer.allocUnsafeSlow(MERGE_MAX_BYTES)
+
+/** As many sectors as a word has bits. */
+const SMALL_READ_BYTES = 32 * SECTOR_BYTES
 
 interface Overlay {
   file: DataFile
@@ -66,6 +80,7 @@ export class SectorStore {
   read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
     const overlay = this.#overlay
     if (!overlay) return this.#readRun(this.#baseFile(), position, target, offset, length)
+    if (length <= SMALL_READ_BYTES) return this.#readSmall(overlay, position, target, offset, length)
     const { words } = overlay.bitmap
     switch (presence(words, position / SECTOR_BYTES, length / SECTOR_BYTES)) {
       case PRESENCE.all:
@@ -89,6 +104,33 @@ export class SectorStore {
       return undefined
     }
     return file.readNow(position, target, offset, length) ? undefined : file.readLater(position, target, offset, length)
+  }
+
+  /** The bits of the range in one word: all from one file, or the usual mixture, a part from either. */
+  #readSmall(
+    overlay: Overlay,
+    position: number,
+    target: Buffer,
+    offset: number,
+    length: number,
+  ): undefined | Promise<void> {
+    const count = length / SECTOR_BYTES
+    const all = allBits(count)
+    const bits = presenceBits(overlay.bitmap.words, position / SECTOR_BYTES, count)
+    if (bits === all) return this.#readRun(overlay.file, position, target, offset, length)
+    if (bits === 0) return this.#readRun(this.#baseFile(), position, target, offset, length)
+    const presentFirst = (bits & 1) !== 0
+    const run = trailingZeros(presentFirst ? ~bits : bits)
+    const base = this.#baseFile()
+    if (bits >>> run !== (presentFirst ? 0 : all >>> run) || !base) {
+      return this.#readMixed(overlay, position, target, offset, length)
+    }
+    const bytes = run * SECTOR_BYTES
+    const [first, second] = presentFirst ? [overlay.file, base] : [base, overlay.file]
+    const done =
+      first.readNow(position, target, offset, bytes) &&
+      second.readNow(position + bytes, target, offset + bytes, length - bytes)
+    return done ? undefined : this.#readRunsLater(overlay, position, target, offset, length)
   }
 
   #readMixed(

@@ -154,7 +154,7 @@ await withServer(t, { config }, async server => {
           await waitingWrite(second)
           await waitingWrite(first)
           t.equal(await first.manageTask(Fn.clearTaskSet), Status.functionComplete)
-          t.equal((await second.execute(cdb.testUnitReady())).sense, '6/2F/00')
+          t.equal((await second.execute(cdb.testUnitReady())).sense, '6/2f/00')
           t.equal((await first.execute(cdb.testUnitReady())).status, 0, 'the one who asked knows')
           t.equal((await idle.execute(cdb.testUnitReady())).status, 0, 'nothing of this one was ended')
         })
