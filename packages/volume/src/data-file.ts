@@ -34,7 +34,7 @@ export class DataFile {
 
   /** Fills the range if that needs no waiting; false when it does (the range may be half filled). Throws VolumeError. */
   readNow(position: number, target: Buffer, offset: number, length: number): boolean {
-    const inside = this.#clamp(position, target, offset, length)
+    const inside = position + length <= this.sizeBytes ? length : this.#clamp(position, target, offset, length)
     if (inside === 0) return true
     if (this.#how === READ.noWait) {
       const count = this.#call(preadNoWait, target, offset, inside, position)

@@ -126,7 +126,8 @@ export class SectorStore {
       return this.#readMixed(overlay, position, target, offset, length)
     }
     const bytes = run * SECTOR_BYTES
-    const [first, second] = presentFirst ? [overlay.file, base] : [base, overlay.file]
+    const first = presentFirst ? overlay.file : base
+    const second = presentFirst ? base : overlay.file
     const done =
       first.readNow(position, target, offset, bytes) &&
       second.readNow(position + bytes, target, offset + bytes, length - bytes)
