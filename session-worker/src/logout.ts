@@ -23,9 +23,7 @@ function answer(phase: FullFeature, initiatorTaskTag: number, response: number):
   const pdu = logoutResponse.encode({
     response,
     initiatorTaskTag,
-    statSn: numbering.takeStatSn(),
-    expCmdSn: numbering.expCmdSn,
-    maxCmdSn: numbering.maxCmdSn,
+    ...numbering.response(),
     time2Wait: phase.parameters.defaultTime2Wait,
     time2Retain: 0,
   })

@@ -14,9 +14,7 @@ export function nopOutPdu(phase: FullFeature, buffer: Buffer, head: number, data
   const answer = nopIn.encode({
     initiatorTaskTag: ping.initiatorTaskTag,
     targetTransferTag: RESERVED_TAG,
-    statSn: numbering.takeStatSn(),
-    expCmdSn: numbering.expCmdSn,
-    maxCmdSn: numbering.maxCmdSn,
+    ...numbering.response(),
   })
   writer.whole(answer, buffer.subarray(dataAt, dataAt + echoed))
 }
@@ -27,9 +25,7 @@ export function sendPing(phase: FullFeature): void {
   const ping = nopIn.encode({
     initiatorTaskTag: RESERVED_TAG,
     targetTransferTag: phase.takeTransferTag(),
-    statSn: numbering.statSn,
-    expCmdSn: numbering.expCmdSn,
-    maxCmdSn: numbering.maxCmdSn,
+    ...numbering.notice(),
   })
   writer.whole(ping, Buffer.alloc(0))
 }

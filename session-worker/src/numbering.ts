@@ -9,6 +9,13 @@ import { snAdd, snDiff, snLt } from '@scsipub/bytes'
 /** Commands that an initiator may have under way. */
 export const COMMAND_WINDOW = 128
 
+/** What every PDU of a target carries, by the names of the wire. */
+export interface Numbers {
+  readonly statSn: number
+  readonly expCmdSn: number
+  readonly maxCmdSn: number
+}
+
 export class Numbering {
   expCmdSn: number
   statSn: number
@@ -29,6 +36,16 @@ export class Numbering {
     const statSn = this.statSn
     this.statSn = snAdd(statSn, 1)
     return statSn
+  }
+
+  /** The numbers of a response with status. It takes a StatSN. */
+  response(): Numbers {
+    return { statSn: this.takeStatSn(), expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
+  }
+
+  /** The numbers of a PDU that carries the next StatSN and takes none: an R2T, a ping [7143 §11.8.3, §11.19]. */
+  notice(): Numbers {
+    return { statSn: this.statSn, expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
   }
 
   /** What to do with a non-immediate request: its turn, early (hold it), or outside of the window (ignore it) [7143 §4.2.2.1]. */

@@ -8,9 +8,7 @@ export function reject(phase: FullFeature, reason: number, buffer: Buffer, head:
   const answer = rejectPdu.encode({
     reason,
     initiatorTaskTag: RESERVED_TAG,
-    statSn: numbering.takeStatSn(),
-    expCmdSn: numbering.expCmdSn,
-    maxCmdSn: numbering.maxCmdSn,
+    ...numbering.response(),
   })
   writer.whole(answer, Buffer.from(buffer.subarray(head, head + BHS_SIZE)))
 }

@@ -108,9 +108,7 @@ export class Session implements SessionActions {
     const message = asyncMessage.encode({
       asyncEvent: AsyncEvent.logoutRequest,
       parameter3: Math.ceil(deadlineMs / 1000),
-      statSn: phase.numbering.takeStatSn(),
-      expCmdSn: phase.numbering.expCmdSn,
-      maxCmdSn: phase.numbering.maxCmdSn,
+      ...phase.numbering.response(),
     })
     this.#writer.whole(message, Buffer.alloc(0))
     this.#connection.flush()

@@ -79,9 +79,7 @@ function answer(phase: FullFeature, initiatorTaskTag: number, response: number):
   const pdu = taskManagementResponse.encode({
     response,
     initiatorTaskTag,
-    statSn: numbering.takeStatSn(),
-    expCmdSn: numbering.expCmdSn,
-    maxCmdSn: numbering.maxCmdSn,
+    ...numbering.response(),
   })
   writer.whole(pdu, Buffer.alloc(0))
 }

@@ -102,9 +102,7 @@ export class TextPhase {
       lun: request.lun,
       initiatorTaskTag: request.initiatorTaskTag,
       targetTransferTag,
-      statSn: numbering.takeStatSn(),
-      expCmdSn: numbering.expCmdSn,
-      maxCmdSn: numbering.maxCmdSn,
+      ...numbering.response(),
     })
     writer.whole(answer, text)
   }

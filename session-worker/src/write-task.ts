@@ -143,9 +143,7 @@ export class WriteTask implements Task {
         initiatorTaskTag: this.command.initiatorTaskTag,
         lun: encodeLun(this.command.lun?.lun ?? 0),
         targetTransferTag,
-        statSn: numbering.statSn, // the next one; an R2T takes none [7143 §11.8.3]
-        expCmdSn: numbering.expCmdSn,
-        maxCmdSn: numbering.maxCmdSn,
+        ...numbering.notice(),
         r2tSn: this.command.dataSn++,
         bufferOffset,
         desiredDataTransferLength: length,

@@ -20,5 +20,5 @@ const { dataDir, logLevel } = workerData as StorageEngineData
 const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
 const workers = new WorkerPorts()
 const engine = new StorageEngine({ dataDir, notify: notice => workers.notify(notice) })
-log.info({ dataDir }, 'storage engine ready')
+log.info({ event: 'engine.ready', dataDir })
 serveSupervisor(port, { engine, workers, log }, () => port.close())
