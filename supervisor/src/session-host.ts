@@ -110,7 +110,7 @@ export class SessionHost implements Sessions {
         event: 'session.failed',
         sessionId: id,
         remote: remoteAddress,
-        error: (error as Error).message,
+        error: (error as Error).stack,
       })
       if (handed !== undefined) closeOrphan(handed, fd)
     }
