@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Listen on this port of the loopback; 0 unless told. */
   readonly port?: number
+  /** An existing data directory to go on with; a fresh one unless told. */
+  readonly dataDir?: string
   /** Images put into the catalog before the start, by name. */
   readonly images?: Readonly<Record<string, Buffer>>
 }
@@ -35,6 +37,8 @@ export interface Server {
   readonly log: readonly LogLine[]
   /** `iscsi://` address of a logical unit, as libiscsi and QEMU write it. `name` is what follows the prefix. */
   url(name: string, lun?: number): string
+  /** Ends the process as a crash does, by SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
 }
 
 /** IQN of a target by what follows the prefix. */
@@ -53,7 +57,7 @@ export async function withServer(
   options: ServerOptions,
   use: (server: Server) => Promise<void>,
 ): Promise<void> {
-  const dataDir = t.testdir()
+  const dataDir = options.dataDir ?? t.testdir()
   for (const [name, content] of Object.entries(options.images ?? {})) addImage(dataDir, name, content)
   const listen = { iscsi: `127.0.0.1:${options.port ?? 0}` }
   const configFile = join(dataDir, 'config.json')
@@ -65,6 +69,7 @@ export async function withServer(
   })
   const log: LogLine[] = []
   const printed: string[] = []
+  let crashed = false
   try {
     const port = await ready(child, log, printed)
     await use({
@@ -73,11 +78,18 @@ export async function withServer(
       dataDir,
       log,
       url: (name, lun = 0) => `iscsi://127.0.0.1:${port}/${iqn(name)}/${lun}`,
+      kill: async () => {
+        crashed = true
+        const exit = once(child, 'exit')
+        child.kill('SIGKILL')
+        await exit
+      },
     })
     const faults = log.filter(line => ERRORS.has(line.level))
     t.same(faults, [], 'the server logged no error')
   } finally {
-    t.equal(await stop(child), 0, 'the server ends with code 0 on SIGTERM')
+    const code = await stop(child)
+    if (!crashed) t.equal(code, 0, 'the server ends with code 0 on SIGTERM')
     if (!t.passing()) t.comment(`server log:\n${printed.slice(-40).join('\n')}`)
   }
 }
