@@ -147,6 +147,12 @@ export class SessionPool {
   }
 
   async #welcome(ready: WorkerReady): Promise<void> {
+    if (this.#closing) {
+      // It booted too late: its thread is being ended, and open ports would keep this one.
+      ready.supervisorPort.close()
+      ready.enginePort.close()
+      return
+    }
     const thread = this.#piscina.threads.find(thread => thread.threadId === ready.threadId) as Worker | undefined
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
@@ -180,6 +186,7 @@ export class SessionPool {
   }
 
   async #bury(worker: WorkerLife): Promise<void> {
+    worker.close()
     this.#usable.delete(worker.threadId)
     this.#attached.delete(worker.threadId)
     this.#created.delete(worker.threadId)

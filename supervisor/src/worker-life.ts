@@ -26,6 +26,11 @@ export class WorkerLife {
     })
   }
 
+  /** Its thread is gone: nothing comes any more. */
+  close(): void {
+    this.#port.close()
+  }
+
   /** Tells the worker something; without effect when it is gone. */
   tell(notice: SupervisorNotice): void {
     this.#port.postMessage(notice)
