@@ -1,7 +1,7 @@
 // What the protocol suites share: the address of the server under test, sessions that end with their test, content that is
 // the same in every run, and a look at what the server's process holds.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Initiator, type LoginOptions, type PortalAddress } from '@scsipub/testkit'
@@ -88,13 +88,29 @@ export function pidOf(server: Server): number {
   return pid
 }
 
-/** Descriptors, and mappings of files below the data directory: those of libraries come and go as code is loaded. */
+/**
+ * Descriptors and mappings that sessions cost: sockets, and files below the data directory. Those of the runtime and of libraries come and go
+ * as code is loaded.
+ */
 export function holdings(server: Server): Holdings {
   const proc = `/proc/${pidOf(server)}`
   const mapped = readFileSync(`${proc}/maps`, 'utf8')
     .split('\n')
     .filter(line => line.includes(server.dataDir))
-  return { descriptors: readdirSync(`${proc}/fd`).length, mappings: mapped.length, files: volumeFiles(server) }
+  const descriptors = readdirSync(`${proc}/fd`).filter(fd => {
+    const target = linkOf(`${proc}/fd/${fd}`)
+    return target.startsWith('socket:') || target.includes(server.dataDir)
+  })
+  return { descriptors: descriptors.length, mappings: mapped.length, files: volumeFiles(server) }
+}
+
+/** Where a link points; nowhere when it has gone meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
 }
 
 /** The configuration, and the lock that keeps a second server away. */
