@@ -6,7 +6,7 @@
  * length, padding and digests.
  */
 import { writeDigest } from '@scsipub/bytes'
-import { BHS_SIZE, header } from '@scsipub/iscsi'
+import { BHS_SIZE, header, padded } from '@scsipub/iscsi'
 import type { Connection } from './connection.js'
 import type { Output } from './output.js'
 
@@ -69,8 +69,4 @@ export class PduWriter {
     data.copy(this.buffer, offset + this.dataAt)
     this.seal(this.buffer, offset, data.length)
   }
-}
-
-function padded(bytes: number): number {
-  return (bytes + 3) & ~3
 }

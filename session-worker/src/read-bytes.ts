@@ -2,9 +2,7 @@
  * Reads any range of bytes of a volume. Volumes read whole sectors; an initiator may offer room for less than a block, or take data segments that
  * are not a multiple of one.
  */
-import type { BorrowedVolume } from '@scsipub/volume'
-
-const SECTOR_BYTES = 512
+import { type BorrowedVolume, SECTOR_BYTES } from '@scsipub/volume'
 
 /** Like `BorrowedVolume.read`, for any `position` and `length` in bytes. */
 export function readBytes(
