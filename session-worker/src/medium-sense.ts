@@ -7,6 +7,7 @@ const codes = {
   'io-read': senseCodes.unrecoveredReadError,
   'io-write': senseCodes.writeError,
   gone: senseCodes.internalTargetFailure,
+  busy: senseCodes.commandTimeoutBeforeProcessing,
 } as const
 
 /** Sense for a failed volume access. Anything but a `VolumeError` is a bug of ours and is thrown on. */

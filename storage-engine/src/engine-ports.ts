@@ -114,6 +114,8 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'volume.flush':
         await engine.flush(request.volumeId)
         return {}
+      case 'volume.exclusive':
+        return await engine.operate(request.volumeId, request.operation)
       case 'volume.abort':
         await workers.abort({ volumeId: request.volumeId, sessionId: request.sessionId, reset: request.reset })
         return {}
@@ -122,7 +124,11 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         return {}
     }
   } catch (error) {
-    log.error({ ...request, err: error }, `${request.kind} failed`)
+    const told = { kind: request.kind, ...('volumeId' in request && { volume: request.volumeId }), err: error }
+    // A quota that is used up is the initiator's affair.
+    if (request.kind === 'volume.exclusive' && error instanceof RpcError && error.code === 'space')
+      log.debug(told, 'no space for an exclusive operation')
+    else log.error(told, `${request.kind} failed`)
     throw error
   }
 }

@@ -11,8 +11,9 @@ import {
   type VolumeFiles,
   type VolumeSpec,
 } from '@scsipub/contract'
-import { SECTOR_BYTES } from '@scsipub/volume'
+import { type BaseFiles, SECTOR_BYTES } from '@scsipub/volume'
 import { Exclusion } from './exclusion.js'
+import { ExclusiveStore } from './exclusive-store.js'
 import type { Identity } from './identity.js'
 import { makeEphemeral } from './volume-files.js'
 
@@ -20,6 +21,8 @@ export interface EngineVolume {
   readonly descriptor: VolumeDescriptor
   readonly control: ControlBlock
   readonly exclusion: Exclusion
+  /** Its data, for operations of the engine's own: only within `exclusion.run`. */
+  readonly store: ExclusiveStore
   /** Makes the files if there are none. Throws `RpcError` 'space' or 'io'. */
   materialise(): VolumeFiles
   /** Makes what was written durable. Rejects with `RpcError` 'io' or 'gone'. */
@@ -33,19 +36,21 @@ export interface VolumeOptions {
   identity: Identity
   /** Called when the gate has been opened. */
   opened: () => void
+  /** Base images that the engine has open. */
+  bases: BaseFiles
 }
 
-/** The parts that both kinds have. */
-export function common({
-  spec,
-  identity,
-  opened,
-}: VolumeOptions): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion'> {
+/** The parts that both kinds have. `materialise` is the volume's own. */
+export function common(
+  { spec, identity, opened, bases }: VolumeOptions,
+  materialise: () => VolumeFiles,
+): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion' | 'store'> {
   const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
   return {
     descriptor: { spec, identity, control: control.shared },
     control,
     exclusion: new Exclusion({ control, name: spec.volumeId, opened }),
+    store: new ExclusiveStore({ spec, control, bases, materialise }),
   }
 }
 
@@ -53,14 +58,16 @@ export class EphemeralVolume implements EngineVolume {
   readonly descriptor: VolumeDescriptor
   readonly control: ControlBlock
   readonly exclusion: Exclusion
+  readonly store: ExclusiveStore
   readonly #directory: string
   readonly #bootId: string
 
   constructor(o: VolumeOptions & { directory: string; bootId: string }) {
-    const { descriptor, control, exclusion } = common(o)
+    const { descriptor, control, exclusion, store } = common(o, () => this.materialise())
     this.descriptor = descriptor
     this.control = control
     this.exclusion = exclusion
+    this.store = store
     this.#directory = o.directory
     this.#bootId = o.bootId
   }
@@ -79,6 +86,7 @@ export class EphemeralVolume implements EngineVolume {
 
   async end(): Promise<void> {
     this.control.stage = VOLUME_STAGE.gone
+    this.store.close()
     // Most anonymous volumes are never written to, and have nothing to be removed.
     if (this.descriptor.files) await rm(this.#directory, { recursive: true, force: true })
   }

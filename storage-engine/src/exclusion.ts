@@ -23,15 +23,22 @@ export class Exclusion {
 
   /**
    * Runs `action` while no worker reads or writes the volume. Rejects with `RpcError` 'busy', with nothing done and the
-   * gate open, when I/O in flight has not ended within `timeoutMs`; else settles as the action does.
+   * gate open, when I/O in flight has not ended within `timeoutMs`; else settles as the action does. With `countQueue` the time spent behind
+   * earlier actions counts too.
    */
-  run<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
-    const result = this.#tail.then(() => this.#alone(action, timeoutMs))
-    this.#tail = result.catch(() => undefined)
+  run<T>(action: () => T | Promise<T>, timeoutMs: number, { countQueue = false } = {}): Promise<T> {
+    const asked = performance.now()
+    const result = this.#tail.then(() => {
+      const leftMs = countQueue ? timeoutMs - (performance.now() - asked) : timeoutMs
+      return this.#alone(action, leftMs)
+    })
+    // A turn with the gate open, so that a row of actions does not shut everybody else out.
+    this.#tail = result.catch(() => undefined).then(() => new Promise(resolve => setImmediate(resolve)))
     return result
   }
 
   async #alone<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+    if (timeoutMs <= 0) throw this.#busy('an earlier operation has not ended in time')
     this.#control.closeGate()
     try {
       await this.#drained(timeoutMs)
@@ -46,15 +53,16 @@ export class Exclusion {
     const deadline = performance.now() + timeoutMs
     for (let turn = 0; this.#control.inFlight() > 0; turn++) {
       if (performance.now() >= deadline) {
-        throw new RpcError(
-          'busy',
-          `volume ${this.#name}: I/O in flight has not ended within ${timeoutMs} ms; try again`,
-        )
+        throw this.#busy(`I/O in flight has not ended within ${Math.round(timeoutMs)} ms`)
       }
       await new Promise<void>(resolve => {
         if (turn < EAGER_TURNS) setImmediate(resolve)
         else setTimeout(resolve, POLL_MS)
       })
     }
+  }
+
+  #busy(why: string): RpcError {
+    return new RpcError('busy', `volume ${this.#name}: ${why}; try again`)
   }
 }

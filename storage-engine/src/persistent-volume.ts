@@ -15,11 +15,12 @@ import {
   type VolumeFiles,
   type VolumeSpec,
 } from '@scsipub/contract'
-import { MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
+import { type BaseFiles, MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
 import type { DataDirectory } from './data-directory.js'
 import { DurableBitmap, settle, type Trusted } from './durable-bitmap.js'
 import { common, type EngineVolume, type VolumeOptions } from './engine-volume.js'
 import type { Exclusion } from './exclusion.js'
+import type { ExclusiveStore } from './exclusive-store.js'
 import { GroupCommit } from './group-commit.js'
 import { newIdentity } from './identity.js'
 import { exists, filesIn, makePersistent } from './volume-files.js'
@@ -40,6 +41,7 @@ export class PersistentVolume implements EngineVolume {
   readonly descriptor: VolumeDescriptor
   readonly control: ControlBlock
   readonly exclusion: Exclusion
+  readonly store: ExclusiveStore
   readonly trusted: Trusted
   readonly #files: OpenFiles
   readonly #sync: Sync
@@ -53,11 +55,12 @@ export class PersistentVolume implements EngineVolume {
 
   /** Use `openPersistent`. */
   constructor(o: VolumeOptions & { paths: VolumeFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
-    const { descriptor, control, exclusion } = common(o)
+    const { descriptor, control, exclusion, store } = common(o, () => this.materialise())
     this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
     this.control = control
     this.control.stage = VOLUME_STAGE.materialised
     this.exclusion = exclusion
+    this.store = store
     this.trusted = o.trusted
     this.#files = o.files
     this.#sync = o.sync
@@ -84,6 +87,7 @@ export class PersistentVolume implements EngineVolume {
       await this.#commit.request()
     } finally {
       this.control.stage = VOLUME_STAGE.gone
+      this.store.close()
       closeFiles(this.#files)
     }
   }
@@ -136,9 +140,10 @@ export async function openPersistent(o: {
   spec: VolumeSpec
   bootId: string
   opened: () => void
+  bases: BaseFiles
   sync?: Sync
 }): Promise<PersistentVolume> {
-  const { directory, spec, bootId, opened } = o
+  const { directory, spec, bootId, opened, bases } = o
   const { volumeId } = spec
   if (!exists(directory, volumeId)) makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
   const manifest = readManifest(directory.volume(volumeId), volumeId)
@@ -154,6 +159,7 @@ export async function openPersistent(o: {
       spec,
       identity: manifest.identity,
       opened,
+      bases,
       paths,
       files,
       trusted,

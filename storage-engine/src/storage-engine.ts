@@ -4,20 +4,27 @@
  */
 import {
   type EngineNotice,
+  type ExclusiveName,
+  type ExclusiveOperation,
+  type ExclusiveResults,
   RpcError,
   VOLUME_STAGE,
   type VolumeDescriptor,
   type VolumeFiles,
   type VolumeSpec,
 } from '@scsipub/contract'
+import { BaseFiles } from '@scsipub/volume'
 import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
+import { carryOut } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
 import { openPersistent, type Sync } from './persistent-volume.js'
 import { conflict, invalidSpec, requireBase } from './volume-spec.js'
 
 /** How long a volume's end waits for I/O in flight. */
 const END_TIMEOUT_MS = 4_000
+/** How long after its asking an exclusive operation may begin. Initiators give up on COMPARE AND WRITE after 8 s. */
+const EXCLUSIVE_TIMEOUT_MS = 4_000
 
 export interface EngineOptions {
   dataDir: string
@@ -33,6 +40,7 @@ export class StorageEngine {
   readonly #directory: DataDirectory
   readonly #options: EngineOptions
   readonly #bootId: string
+  readonly #bases = new BaseFiles()
   readonly #volumes = new Map<string, Promise<EngineVolume>>()
   readonly #endings = new Map<string, Promise<void>>()
   #closing = false
@@ -80,9 +88,23 @@ export class StorageEngine {
     const { sync } = this.#options
     if (spec.persistence === 'ephemeral') {
       const directory = this.#directory.ephemeral(volumeId)
-      return new EphemeralVolume({ spec, identity: newIdentity(), opened, directory, bootId: this.#bootId })
+      return new EphemeralVolume({
+        spec,
+        identity: newIdentity(),
+        opened,
+        bases: this.#bases,
+        directory,
+        bootId: this.#bootId,
+      })
     }
-    return openPersistent({ directory: this.#directory, spec, bootId: this.#bootId, opened, ...(sync && { sync }) })
+    return openPersistent({
+      directory: this.#directory,
+      spec,
+      bootId: this.#bootId,
+      opened,
+      bases: this.#bases,
+      ...(sync && { sync }),
+    })
   }
 
   /** Makes the files of a volume, once. Rejects with `RpcError` 'space', 'io' or 'gone'. */
@@ -103,6 +125,15 @@ export class StorageEngine {
   ): Promise<T> {
     const volume = await this.#get(volumeId)
     return volume.exclusion.run(() => action(volume), timeoutMs)
+  }
+
+  /**
+   * Does an operation of a session while nobody else reads or writes the volume. Rejects with `RpcError`: 'busy' when it could not be begun in
+   * time, 'gone', or as `carryOut` does.
+   */
+  async operate(volumeId: string, operation: ExclusiveOperation): Promise<ExclusiveResults[ExclusiveName]> {
+    const volume = await this.#get(volumeId)
+    return volume.exclusion.run(() => carryOut(volume, operation), EXCLUSIVE_TIMEOUT_MS, { countQueue: true })
   }
 
   /**

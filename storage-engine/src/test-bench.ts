@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { VolumeSpec } from '@scsipub/contract'
+import type { BorrowerRequest, VolumeSpec } from '@scsipub/contract'
 import { type BorrowContext, BorrowedVolumes } from '@scsipub/volume'
 import { type EngineOptions, StorageEngine } from './storage-engine.js'
 
@@ -39,8 +39,10 @@ export function bench(dataDir: string, options: Partial<EngineOptions> = {}): Be
 }
 
 function ask(engine: () => StorageEngine) {
-  return ({ kind, volumeId }: { kind: string; volumeId: string }): Promise<unknown> =>
-    kind === 'volume.flush' ? engine().flush(volumeId) : engine().materialise(volumeId)
+  return (request: Extract<BorrowerRequest, { volumeId: string }>): Promise<unknown> => {
+    if (request.kind === 'volume.exclusive') return engine().operate(request.volumeId, request.operation)
+    return request.kind === 'volume.flush' ? engine().flush(request.volumeId) : engine().materialise(request.volumeId)
+  }
 }
 
 export function bytes(fill: number, length = 4096): Buffer {

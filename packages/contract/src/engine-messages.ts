@@ -5,6 +5,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import type { JTDDataType } from 'ajv/dist/core.js'
+import { type ExclusiveOperation, type ExclusiveResults, exclusiveOperationSchema } from './exclusive.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
 /** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
@@ -31,6 +32,9 @@ export const borrowerRequestSchema = {
   mapping: {
     'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.exclusive': {
+      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, operation: exclusiveOperationSchema },
+    },
     'volume.abort': {
       properties: {
         id: { type: 'uint32' },
@@ -42,7 +46,11 @@ export const borrowerRequestSchema = {
     'volume.aborted': { properties: { id: { type: 'uint32' }, abortId: { type: 'uint32' } } },
   },
 } as const
-export type BorrowerRequest = JTDDataType<typeof borrowerRequestSchema>
+type BorrowerRequestData = JTDDataType<typeof borrowerRequestSchema>
+type Exclusive = Extract<BorrowerRequestData, { kind: 'volume.exclusive' }>
+export type BorrowerRequest =
+  | Exclude<BorrowerRequestData, Exclusive>
+  | (Omit<Exclusive, 'operation'> & { operation: ExclusiveOperation })
 
 /** What the engine tells every session worker, unasked. */
 export const engineNoticeSchema = {
@@ -69,6 +77,7 @@ export interface EngineReplies {
   'engine.close': Record<string, never>
   'volume.materialise': VolumeFiles
   'volume.flush': Record<string, never>
+  'volume.exclusive': ExclusiveResults[keyof ExclusiveResults]
   'volume.abort': Record<string, never>
   'volume.aborted': Record<string, never>
 }

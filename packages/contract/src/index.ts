@@ -1,5 +1,6 @@
 export * from './control-block.js'
 export * from './engine-messages.js'
+export * from './exclusive.js'
 export * from './log-format.js'
 export * from './rpc.js'
 export * from './session-messages.js'

@@ -82,6 +82,7 @@ export const senseCodes = {
 
   unexpectedUnsolicitedData: code('abortedCommand', 0x0c, 0x0c, 'WRITE ERROR - UNEXPECTED UNSOLICITED DATA'),
   notEnoughUnsolicitedData: code('abortedCommand', 0x0c, 0x0d, 'WRITE ERROR - NOT ENOUGH UNSOLICITED DATA'),
+  commandTimeoutBeforeProcessing: code('abortedCommand', 0x2e, 0x01, 'COMMAND TIMEOUT BEFORE PROCESSING'),
   crcErrorDetected: code('abortedCommand', 0x47, 0x05, 'PROTOCOL SERVICE CRC ERROR'),
   dataPhaseError: code('abortedCommand', 0x4b, 0x00, 'DATA PHASE ERROR'),
 

@@ -5,11 +5,19 @@
  * A borrowed volume costs memory alone until its first I/O; the base is opened by the first read that needs it, overlay
  * and bitmap by the first write, or by the first read of a volume that somebody has written to.
  */
-import type { BorrowerRequest, EngineReplies, Requester, VolumeDescriptor } from '@scsipub/contract'
+import type {
+  BorrowerRequest,
+  EngineReplies,
+  ExclusiveName,
+  ExclusiveOperation,
+  ExclusiveResults,
+  Requester,
+  VolumeDescriptor,
+} from '@scsipub/contract'
 import { BaseFiles } from './base-files.js'
 import { GatedVolume } from './gated-volume.js'
 import { SECTOR_BYTES } from './sector-bits.js'
-import { VolumeError } from './volume-error.js'
+import { VolumeError, type VolumeErrorCode } from './volume-error.js'
 
 /** `slot`: the worker's, in the control blocks. `engine`: where files and flushes are asked for. */
 export interface BorrowContext {
@@ -32,6 +40,11 @@ export interface BorrowedVolume {
   write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void>
   /** Makes every write that was answered before durable. Nothing to do on an ephemeral volume. Rejects with VolumeError. */
   flush(): undefined | Promise<void>
+  /**
+   * Has the storage engine do an operation that must be alone on the volume. It is done once this resolves, and is not begun after it rejects with
+   * VolumeError 'busy'. Make it durable by `flush`. The operation's data is the caller's again at once.
+   */
+  exclusive<K extends ExclusiveName>(operation: Extract<ExclusiveOperation, { name: K }>): Promise<ExclusiveResults[K]>
   /** Gives the volume back. What is under way or waiting is still carried out. A second call does nothing. */
   release(): void
 }
@@ -132,6 +145,19 @@ class Loan implements BorrowedVolume {
     )
   }
 
+  async exclusive<K extends ExclusiveName>(
+    operation: Extract<ExclusiveOperation, { name: K }>,
+  ): Promise<ExclusiveResults[K]> {
+    if (!this.#giveBack) throw new Error('the volume was released')
+    const { volumeId } = this.#volume.descriptor.spec
+    try {
+      const result = await this.#engine.ask({ kind: 'volume.exclusive', volumeId, operation: compact(operation) })
+      return result as ExclusiveResults[K]
+    } catch (error) {
+      throw fromReply(error)
+    }
+  }
+
   release(): void {
     const giveBack = this.#giveBack
     this.#giveBack = undefined
@@ -150,9 +176,17 @@ class Loan implements BorrowedVolume {
   }
 }
 
+/** A message clones the whole memory behind a view, so the view gets memory of its own. */
+function compact(operation: ExclusiveOperation): ExclusiveOperation {
+  const { data } = operation
+  return data.byteLength === data.buffer.byteLength ? operation : { ...operation, data: new Uint8Array(data) }
+}
+
+const CODES: ReadonlySet<unknown> = new Set<VolumeErrorCode>(['space', 'io-read', 'io-write', 'gone', 'busy'])
+
 /** What the engine refused, in terms of I/O. */
 function fromReply(error: unknown): VolumeError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const known = code === 'space' || code === 'gone' ? code : 'io-write'
+  const known = CODES.has(code) ? (code as VolumeErrorCode) : 'io-write'
   return new VolumeError(known, error instanceof Error ? error.message : String(error), { cause: error })
 }

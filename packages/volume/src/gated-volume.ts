@@ -6,15 +6,9 @@
  * queue behind it. Nothing holds the counter while it waits: whoever closed the gate waits for the counter.
  * A read in a thread pool does hold it, and the files stay open until it has ended.
  */
-import {
-  ControlBlock,
-  SECTORS_PER_BITMAP_PAGE,
-  VOLUME_STAGE,
-  type VolumeDescriptor,
-  type VolumeFiles,
-} from '@scsipub/contract'
+import { ControlBlock, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } from '@scsipub/contract'
 import type { BaseFiles } from './base-files.js'
-import { SECTOR_BYTES } from './sector-bits.js'
+import { ChargedWriter } from './charged-writer.js'
 import { SectorStore } from './sector-store.js'
 import { readFailure, VolumeError, writeFailure } from './volume-error.js'
 
@@ -39,8 +33,8 @@ export class GatedVolume {
   readonly descriptor: VolumeDescriptor
   readonly #control: ControlBlock
   readonly #store: SectorStore
+  readonly #writer: ChargedWriter
   readonly #slot: number
-  readonly #persistent: boolean
   readonly #materialise: () => Promise<VolumeFiles>
   readonly #queue: Waiting[] = []
   #opening = false
@@ -59,8 +53,8 @@ export class GatedVolume {
     this.descriptor = o.descriptor
     this.#control = new ControlBlock(o.descriptor.control)
     this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
+    this.#writer = new ChargedWriter(this.#store, this.#control, o.descriptor.spec)
     this.#slot = o.slot
-    this.#persistent = o.descriptor.spec.persistence === 'persistent'
     this.#materialise = o.materialise
   }
 
@@ -215,39 +209,11 @@ export class GatedVolume {
   #writeNow(position: number, source: Buffer, offset: number, length: number): undefined | typeof WAIT {
     if (!this.#enter(true)) return WAIT
     try {
-      const absent = this.#store.absentSectors(position, length)
-      if (absent > 0 && !this.#control.charge(absent)) {
-        throw new VolumeError('space', `the volume ${this.descriptor.spec.volumeId} has used up its quota`)
-      }
-      this.#writeCharged(position, source, offset, length, absent)
+      this.#writer.write(position, source, offset, length)
     } finally {
       this.#control.leave(this.#slot)
     }
     return undefined
-  }
-
-  #writeCharged(position: number, source: Buffer, offset: number, length: number, absent: number): void {
-    try {
-      this.#store.writeData(position, source, offset, length)
-    } catch (error) {
-      if (absent > 0) this.#control.refund(absent)
-      throw error
-    }
-    if (absent > 0) {
-      const added = this.#store.markPresent(position, length)
-      if (added < absent) this.#control.refund(absent - added)
-    }
-    if (this.#persistent) this.#markDirty(position, length)
-  }
-
-  /**
-   * Marks the pages also when no bit is new: another worker may have set the bit and not yet marked its page, or died
-   * between; a flush that follows this write must find the page.
-   */
-  #markDirty(position: number, length: number): void {
-    const last = Math.floor((position + length - 1) / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE)
-    for (let page = Math.floor(position / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE); page <= last; page++)
-      this.#control.markDirty(page)
   }
 
   #closeWhenIdle(): void {

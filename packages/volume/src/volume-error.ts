@@ -5,8 +5,9 @@
  *   io-read   data could not be read                              → 3/11/00 UNRECOVERED READ ERROR
  *   io-write  data could not be written or made durable           → 3/0C/00 WRITE ERROR
  *   gone      the volume has been destroyed or closed
+ *   busy      an exclusive operation did not get its turn in time; nothing was done → B/2E/01 COMMAND TIMEOUT BEFORE PROCESSING
  */
-export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone'
+export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone' | 'busy'
 
 export class VolumeError extends Error {
   readonly code: VolumeErrorCode

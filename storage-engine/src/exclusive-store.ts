@@ -1,0 +1,46 @@
+/**
+ * The data of one volume for the engine itself: base and overlay read as workers read them, overlay and bitmap written with quota and marks. To be
+ * used with the gate closed and nothing in flight. The first use makes the files of a volume that has none, and opens them.
+ */
+import type { ControlBlock, VolumeFiles, VolumeSpec } from '@scsipub/contract'
+import { type BaseFiles, ChargedWriter, SectorStore } from '@scsipub/volume'
+
+export class ExclusiveStore {
+  readonly #spec: VolumeSpec
+  readonly #materialise: () => VolumeFiles
+  readonly #sectors: SectorStore
+  readonly #writer: ChargedWriter
+
+  /** `materialise` gives the files, and makes them when there are none; throws `RpcError`. */
+  constructor(o: { spec: VolumeSpec; control: ControlBlock; bases: BaseFiles; materialise: () => VolumeFiles }) {
+    this.#spec = o.spec
+    this.#materialise = o.materialise
+    this.#sectors = new SectorStore(o.bases, o.spec.basePath)
+    this.#writer = new ChargedWriter(this.#sectors, o.control, o.spec)
+  }
+
+  /** A copy of `length` bytes at `position`; whole sectors. Rejects with VolumeError, and as `open` throws. */
+  async read(position: number, length: number): Promise<Buffer> {
+    const target = Buffer.allocUnsafeSlow(length)
+    await this.open().read(position, target, 0, length)
+    return target
+  }
+
+  /** Writes whole sectors; see `ChargedWriter.write`. Throws VolumeError, and as `open`. */
+  write(position: number, { buffer, byteOffset, length }: Uint8Array): void {
+    this.open()
+    this.#writer.write(position, Buffer.from(buffer as ArrayBuffer, byteOffset, length), 0, length)
+  }
+
+  /** The sectors, with an overlay. Throws `RpcError` 'space', 'io' or 'gone', system errors, `BitmapDamaged`. */
+  open(): SectorStore {
+    const files = this.#materialise()
+    if (!this.#sectors.hasOverlay) this.#sectors.openOverlay(files, this.#spec.sizeBytes)
+    return this.#sectors
+  }
+
+  /** Closes the files. Nothing may be under way. */
+  close(): void {
+    this.#sectors.close()
+  }
+}
