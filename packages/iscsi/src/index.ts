@@ -2,6 +2,9 @@
 
 export type { Ahs } from './ahs.js'
 export { AhsType, readAhs } from './ahs.js'
+export type { ChapAlgorithm } from './chap/algorithms.js'
+export { CHAP_ALGORITHMS, chapResponse } from './chap/algorithms.js'
+export type { ChapProof, ChapProven } from './chap/chap.js'
 export {
   AsyncEvent,
   LoginStage,

@@ -8,6 +8,8 @@ export interface LoginRefusal {
   readonly class: number
   readonly detail: number
   readonly why: string
+  /** Where the target is now, `host:port`; with class 1 only [7143 §13.8]. */
+  readonly targetAddress?: string
 }
 
 /** A refusal with a status out of the table; initiator error (0200) fits every breach of the protocol. */

@@ -1,5 +1,6 @@
 // What the login wants its caller to do next, as values.
 
+import type { ChapProof } from './chap/chap.js'
 import type { Identity } from './identity.js'
 import type { LoginRefusal } from './login-refusal.js'
 import type { SessionParameters } from './session-parameters.js'
@@ -8,8 +9,9 @@ import type { SessionParameters } from './session-parameters.js'
  * - `respond`: send a Login Response with these fields and this text; after `complete` the full feature phase begins, and
  *   digests with it (they do not yet cover that response).
  * - `identify`: ask who may log in to what, then call `identified`.
+ * - `authenticate`: judge whether the initiator is who it says, then call `authenticated`.
  * - `open`: make the session (or add the connection to it), then call `opened`.
- * - `loginStatus`: send a Login Response with this status, then close.
+ * - `loginStatus`: send a Login Response with this status (and TargetAddress where there is one), then close.
  * - `drop`: close without an answer.
  */
 export type LoginStep =
@@ -28,13 +30,14 @@ export type LoginStep =
       readonly complete: boolean
     }
   | ({ readonly kind: 'identify' } & Identity)
+  | ({ readonly kind: 'authenticate' } & ChapProof)
   | { readonly kind: 'open'; readonly parameters: SessionParameters; readonly cid: number }
   | LoginRefusal
   | { readonly kind: 'drop'; readonly why: string }
 
 /** The caller's no, with the status to send [7143 §11.13.5]. */
 export interface Refused {
-  readonly refuse: { readonly class: number; readonly detail: number; readonly why: string }
+  readonly refuse: Omit<LoginRefusal, 'kind'>
 }
 
 /** How a Login Response differs from the plain one. */

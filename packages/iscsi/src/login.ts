@@ -1,9 +1,10 @@
 // The login of one connection, seen from the target: Login Requests in, steps out [7143 §6.3, §11.12, §11.13].
 //
-// A reducer without input or output. Twice it hands over to its caller: when it knows who logs in ('identify'), and when
-// everything is agreed and only the session itself is missing ('open'). Header fields that count (StatSN, ExpCmdSN…) are the
+// A reducer without input or output. It hands over to its caller when it knows who logs in ('identify'), when the initiator has
+// said what proves it ('authenticate'), and when everything is agreed and only the session itself is missing ('open'). Header fields that count (StatSN, ExpCmdSN…) are the
 // caller's, and so is time: how long a login may take is not known here.
 
+import type { ChapProven } from './chap/chap.js'
 import { LoginStage, LoginStatus } from './codes.js'
 import type { Identity } from './identity.js'
 import { readIdentity } from './identity.js'
@@ -31,8 +32,8 @@ const MAX_TEXT = 32768
 const DEFAULT_DATA_SEGMENT = 8192
 const NO_TEXT = Buffer.alloc(0)
 
-/** Who knows what comes next: a request of the initiator, or one of the caller's two answers; or nobody, it is over. */
-type Waiting = 'request' | 'identified' | 'opened' | 'nothing'
+/** Who knows what comes next: a request of the initiator, or one of the caller's answers; or nobody, it is over. */
+type Waiting = 'request' | 'identified' | 'authenticated' | 'opened' | 'nothing'
 
 export class Login {
   readonly #offer: TargetOffer
@@ -86,7 +87,7 @@ export class Login {
   identified(decision: LoginAuth | Refused): LoginStep {
     const header = this.#last
     if (this.#waiting !== 'identified' || !header || !this.#identity) throw new Error('nobody asked who logs in')
-    if ('refuse' in decision) return this.#refuse(refuse(decision.refuse.why, decision.refuse))
+    if ('refuse' in decision) return this.#refuse({ kind: 'loginStatus', ...decision.refuse })
     this.#waiting = 'request'
     this.#security = new Security(decision)
     const { sessionType, tsih } = this.#identity
@@ -94,11 +95,21 @@ export class Login {
     return this.#proceed(header)
   }
 
+  /** The caller's answer to 'authenticate': what the target proves in return, or why the login ends here. */
+  authenticated(decision: ChapProven | Refused): LoginStep {
+    const header = this.#last
+    if (this.#waiting !== 'authenticated' || !header || !this.#security) throw new Error('nobody asked for a proof')
+    if ('refuse' in decision) return this.#refuse({ kind: 'loginStatus', ...decision.refuse })
+    this.#waiting = 'request'
+    const proof = this.#security.proven(decision)
+    return Array.isArray(proof) ? this.#advance(header, [...this.#answers, ...proof]) : this.#refuse(proof)
+  }
+
   /** The caller's answer to 'open': the TSIH of the session (1 to 65535), or why there is none. */
   opened(decision: { readonly tsih: number } | Refused): LoginStep {
     const header = this.#last
     if (this.#waiting !== 'opened' || !header) throw new Error('nobody asked to open a session')
-    if ('refuse' in decision) return this.#refuse(refuse(decision.refuse.why, decision.refuse))
+    if ('refuse' in decision) return this.#refuse({ kind: 'loginStatus', ...decision.refuse })
     this.#waiting = 'nothing'
     return this.#answer(header, this.#answers, { transit: true, complete: true, tsih: decision.tsih })
   }
@@ -127,10 +138,19 @@ export class Login {
     return undefined
   }
 
-  /** Answers the pairs at hand and follows the initiator to its next stage if it wants to go. */
+  /** Answers the pairs at hand, after the caller's judgement where one is due. */
   #proceed(header: LoginRequest): LoginStep {
     const answers = this.#takePairs()
     if (!Array.isArray(answers)) return this.#refuse(answers)
+    const proof = this.#security?.proof
+    if (!proof) return this.#advance(header, answers)
+    this.#answers = answers
+    this.#waiting = 'authenticated'
+    return { kind: 'authenticate', ...proof }
+  }
+
+  /** Sends the answers and follows the initiator to its next stage if it wants to go and may. */
+  #advance(header: LoginRequest, answers: TextPair[]): LoginStep {
     this.#declare(answers)
     if (!header.transit || !this.#security?.done) return this.#answer(header, answers, { transit: false })
     if (header.nsg === LoginStage.fullFeature) return this.#open(header, answers)

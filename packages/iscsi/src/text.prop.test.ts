@@ -55,7 +55,7 @@ t.test('any bytes give pairs or a named fault', async t => {
 
 const text = (...lines: string[]): Buffer => Buffer.from(lines.map(line => `${line}\0`).join(''))
 
-t.test('limits: 64 keys, 63 bytes a key, 255 a value, 1024 for CHAP [7143 §6.1]', async t => {
+t.test('limits: 64 keys, 63 bytes a key, 255 a value, 2050 for 1024 bytes of CHAP [7143 §6.1, §12.1.3]', async t => {
   const many = (count: number) => text(...Array.from({ length: count }, (_, index) => `K${index}=v`))
   t.equal((parseText(many(64)) as unknown[]).length, 64)
   t.match(parseText(many(65)), { kind: 'textFault', why: /64 keys/ })
@@ -63,8 +63,9 @@ t.test('limits: 64 keys, 63 bytes a key, 255 a value, 1024 for CHAP [7143 §6.1]
   t.match(parseText(text(`${'K'.repeat(64)}=v`)), { kind: 'textFault', why: /63 bytes/ })
   t.match(parseText(text(`K=${'v'.repeat(255)}`)), [{ key: 'K' }])
   t.match(parseText(text(`K=${'v'.repeat(256)}`)), { kind: 'textFault', why: /255 bytes/ })
-  t.match(parseText(text(`CHAP_C=${'v'.repeat(1024)}`)), [{ key: 'CHAP_C' }])
-  t.match(parseText(text(`CHAP_C=${'v'.repeat(1025)}`)), { kind: 'textFault', why: /1024 bytes/ })
+  t.match(parseText(text(`CHAP_C=${'v'.repeat(2050)}`)), [{ key: 'CHAP_C' }])
+  t.match(parseText(text(`CHAP_C=${'v'.repeat(2051)}`)), { kind: 'textFault', why: /2050 bytes/ })
+  t.match(parseText(text(`CHAP_N=${'v'.repeat(256)}`)), { kind: 'textFault', why: /255 bytes/ })
   t.match(parseText(text('novalue')), { kind: 'textFault', why: /without "="/ })
   t.match(parseText(text('0=1')), { kind: 'textFault', why: /standard-label/ })
   t.match(parseText(Buffer.from('K=\xff\0', 'latin1')), { kind: 'textFault', why: /UTF-8/ })

@@ -3,6 +3,9 @@
 // Everything a stranger sends is bounded here: number of pairs, length of keys and values. What a key means is left to
 // keys.ts; the bytes of a text that comes in several PDUs are gathered by text-assembler.ts.
 
+import { binaryTextLength } from './binary-value.js'
+import { MAX_CHAP_BYTES } from './chap/algorithms.js'
+
 /** One `key=value` pair, in the order of the text. */
 export interface TextPair {
   readonly key: string
@@ -27,12 +30,13 @@ export interface TextFault {
 /** A standard-label, or an X- or X# key [7143 §6.1, §13.22]. It begins with a capital, but iSCSIProtocolLevel does not. */
 const KEY = /^[A-Za-z][A-Za-z0-9.\-+@_#]{0,62}$/
 const VALUE_LIMIT = 255
-const BINARY_VALUE_LIMIT = 1024
+const BINARY_VALUE_LIMIT = binaryTextLength(MAX_CHAP_BYTES)
+const BINARY_KEYS: readonly string[] = ['CHAP_C', 'CHAP_R']
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Longest value in bytes: 255, and 1024 for the keys of CHAP, whose values are binary in disguise [7143 §6.1, §12.1.3]. */
+/** Longest value in bytes: 255, and for the binary values of CHAP what 1024 bytes take in hexadecimal [7143 §6.1, §12.1.3]. */
 export function valueLimit(key: string): number {
-  return key.startsWith('CHAP_') ? BINARY_VALUE_LIMIT : VALUE_LIMIT
+  return BINARY_KEYS.includes(key) ? BINARY_VALUE_LIMIT : VALUE_LIMIT
 }
 
 /** What we take from an initiator. */
