@@ -9,6 +9,9 @@ export const INITIATORS = ['libiscsi-bin', 'qemu-utils', 'qemu-block-extra', 'tg
 /** What builds and runs the emulated machines. */
 export const GUESTS = ['qemu-system-x86', 'debootstrap', 'busybox-static', 'cpio', 'e2fsprogs', 'xz-utils', 'zstd']
 
+/** What boots a machine from the network: firmware with an initiator in it, and a boot loader for the disk. */
+export const FIRMWARE = ['ipxe-qemu', 'grub-pc-bin', 'grub-common']
+
 /**
  * Sees to it that packages are there.
  * @param {string[]} names

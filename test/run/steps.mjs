@@ -5,14 +5,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build } from './build.mjs'
 import { check, ROOT } from './command.mjs'
-import { GUESTS, INITIATORS } from './debian.mjs'
+import { FIRMWARE, GUESTS, INITIATORS } from './debian.mjs'
 import { install } from './install.mjs'
 import { tap } from './tap.mjs'
 
 const BIN = 'node_modules/.bin'
 
 /** Debian packages by folder of test/src; every other folder needs none. */
-const DEBIAN = { interop: [...INITIATORS, ...GUESTS] }
+const DEBIAN = { interop: [...INITIATORS, ...GUESTS, ...FIRMWARE] }
 
 /**
  * @typedef {{ passed: number, failed: number, output: string }} StepResult
