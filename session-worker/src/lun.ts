@@ -28,7 +28,8 @@ export class Lun implements Context {
       identity,
       product: grant.product,
       readOnly: grant.readOnly,
-      removable: false,
+      removable: grant.removable,
+      thin: grant.thin,
       maxTransferBlocks: MAX_TRANSFER_BYTES / spec.blockBytes,
     }
   }

@@ -35,6 +35,19 @@ t.test('a login to :blank gets a private disk of 64 MiB with a quota of 64 MiB, 
   })
 })
 
+t.test('a LUN of the configuration is what it was told to be, and usual where nothing was said', async t => {
+  const kind = { blockBytes: 4096, readOnly: true, removable: true, thin: false }
+  const luns = [{ sizeBytes: 1_048_576, ...kind }, { sizeBytes: 1_048_576 }]
+  const server = start(t, { env: { SCSIPUB_TARGETS: JSON.stringify([{ name: 'kinds', auth: 'none', luns }]) } })
+  const peer = await server.connect()
+  const { luns: grants } = granted(await peer.open({ targetName: `${PREFIX}:kinds` }))
+  const { blockBytes, ...rest } = kind
+  t.match(grants[0], rest)
+  t.equal(grants[0]?.volume.spec.blockBytes, blockBytes)
+  t.match(grants[1], { readOnly: false, removable: false, thin: true })
+  t.equal(grants[1]?.volume.spec.blockBytes, 512)
+})
+
 t.test(
   'a target name is found in any case [RFC 3722]; an unknown one is 0203, a missing one 0207 [7143 §11.13.5]',
   async t => {

@@ -146,7 +146,7 @@ export class Logins {
     let failure: unknown
     results.forEach((result, lun) => {
       if (result.status === 'rejected') failure ??= result.reason
-      else luns.push({ lun, product: target.disks[lun]?.product ?? '', readOnly: false, volume: result.value })
+      else luns.push(grantOf(target, lun, result.value))
     })
     if (failure === undefined) return { luns }
     const why = failure instanceof Error ? failure.message : String(failure)
@@ -192,6 +192,13 @@ export class Logins {
       why: refuse.why,
     })
   }
+}
+
+function grantOf(target: Target, lun: number, volume: LunGrant['volume']): LunGrant {
+  const disk = target.disks[lun]
+  if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
+  const { readOnly, removable, thin } = disk.kind
+  return { lun, product: disk.product, readOnly, removable, thin, volume }
 }
 
 function draining(): LoginRefusal {

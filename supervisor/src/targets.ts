@@ -18,7 +18,19 @@ export interface Disk {
   readonly product: string
   readonly sizeBytes: number
   readonly basePath?: string
+  readonly kind: DiskKind
 }
+
+/** What initiators may do with a disk, beside reading it. */
+export interface DiskKind {
+  readonly blockBytes: number
+  readonly readOnly: boolean
+  readonly removable: boolean
+  readonly thin: boolean
+}
+
+/** What every disk is that nobody said anything else of. */
+const USUAL: DiskKind = { blockBytes: 512, readOnly: false, removable: false, thin: true }
 
 /** `name` is the full iSCSI name. `private`: each session has disks of its own. */
 export interface Target {
@@ -40,11 +52,11 @@ export class TargetDirectory {
   constructor(config: Config, catalog: Catalog) {
     this.#config = config
     this.#catalog = catalog
-    this.#add('blank', true, [{ product: 'BLANK', sizeBytes: config.free.blankBytes }])
+    this.#add('blank', true, [{ product: 'BLANK', sizeBytes: config.free.blankBytes, kind: USUAL }])
     this.#add(
       'multi',
       true,
-      MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes })),
+      MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes, kind: USUAL })),
     )
     for (const target of config.targets) this.#add(target.name, false, operatorDisks(target, catalog.images()))
   }
@@ -58,7 +70,7 @@ export class TargetDirectory {
     const fixed = this.#fixed.get(leaf)
     if (fixed) return fixed
     const image = this.#catalog.images().get(leaf)
-    return image && this.#target(leaf, true, [imageDisk(image, image.sizeBytes)])
+    return image && this.#target(leaf, true, [imageDisk(image, image.sizeBytes, USUAL)])
   }
 
   /** Names of all targets, in a steady order. An operator's target hides an image of the same name. */
@@ -94,16 +106,17 @@ export function volumeSpec(target: Target, lun: number, session: { id: number; q
     volumeId: target.private ? `session-${session.id}-lun${lun}` : `${leaf}.lun${lun}`,
     persistence: target.private ? 'ephemeral' : 'persistent',
     sizeBytes: disk.sizeBytes,
-    blockBytes: 512,
+    blockBytes: disk.kind.blockBytes,
     quotaBytes: target.private ? session.quotaBytes : 0,
     ...(disk.basePath === undefined ? {} : { basePath: disk.basePath }),
   }
 }
 
 function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string, Image>): Disk[] {
-  return luns.map(({ image: imageName, sizeBytes }, lun) => {
+  return luns.map(({ image: imageName, sizeBytes, ...told }, lun) => {
     const where = `target "${name}", LUN ${lun}`
-    if (imageName === undefined) return { product: productOf(name), sizeBytes: sizeBytes ?? 0 }
+    const kind = { ...USUAL, ...told }
+    if (imageName === undefined) return { product: productOf(name), sizeBytes: sizeBytes ?? 0, kind }
     const image = images.get(imageName)
     if (!image) throw new Error(`${where}: the catalog has no image "${imageName}"; put it there or take the LUN out`)
     if (sizeBytes !== undefined && sizeBytes < image.sizeBytes) {
@@ -111,12 +124,13 @@ function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string,
         `${where}: sizeBytes ${sizeBytes} would cut the image "${imageName}" of ${image.sizeBytes} bytes; give at least that`,
       )
     }
-    return imageDisk(image, sizeBytes ?? image.sizeBytes)
+    // What follows the image's end reads as zeros, so its last block can be filled up.
+    return imageDisk(image, sizeBytes ?? Math.ceil(image.sizeBytes / kind.blockBytes) * kind.blockBytes, kind)
   })
 }
 
-function imageDisk({ name, path }: Image, sizeBytes: number): Disk {
-  return { product: productOf(name), sizeBytes, basePath: path }
+function imageDisk({ name, path }: Image, sizeBytes: number, kind: DiskKind): Disk {
+  return { product: productOf(name), sizeBytes, basePath: path, kind }
 }
 
 function productOf(name: string): string {

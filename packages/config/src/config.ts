@@ -13,6 +13,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export interface LunConfig {
   readonly image?: string
   readonly sizeBytes?: number
+  /** Size of a logical block, 512 unless told; `sizeBytes` is a multiple of it. */
+  readonly blockBytes?: 512 | 4096
+  /** Initiators can read it only. */
+  readonly readOnly?: boolean
+  /** A medium that initiators can eject and load. */
+  readonly removable?: boolean
+  /** False: fully provisioned, so that initiators cannot give blocks back. */
+  readonly thin?: boolean
 }
 
 /** An operator's target: shared by all who log in, persistent, without quota. LUN numbers are the indexes of `luns`. */

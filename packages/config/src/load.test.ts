@@ -48,6 +48,11 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
     free: { quotaBytes: 1024, maxSessions: 0, capLoopback: true },
     targets: [
       { name: 'lab', auth: 'none', luns: [{ sizeBytes: 512 }, { image: 'a.b' }, { image: 'c', sizeBytes: 1024 }] },
+      {
+        name: 'cd',
+        auth: 'none',
+        luns: [{ image: 'd', blockBytes: 4096, readOnly: true, removable: true, thin: false }],
+      },
     ],
     log: { level: 'warn' },
   }
@@ -167,6 +172,26 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
     'dots for an image',
     { targets: [{ name: 'a', auth: 'none', luns: [{ image: '..' }] }] },
     /luns\[0\]\.image must be/,
+  ],
+  [
+    'a disk that is not whole blocks',
+    { targets: [{ name: 'a', auth: 'none', luns: [lun, { sizeBytes: 4608, blockBytes: 4096 }] }] },
+    /^targets\[0\]\.luns\[1\]\.sizeBytes must be a multiple of its "blockBytes", 4096; it is 4608/,
+  ],
+  [
+    'blocks of another size',
+    { targets: [{ name: 'a', auth: 'none', luns: [{ ...lun, blockBytes: 1024 }] }] },
+    /^targets\[0\]\.luns\[0\]\.blockBytes must be 512 or 4096; it is 1024/,
+  ],
+  [
+    'a LUN that is nothing but read-only',
+    { targets: [{ name: 'a', auth: 'none', luns: [{ readOnly: true }] }] },
+    /^targets\[0\]\.luns\[0\] must have "sizeBytes"/,
+  ],
+  [
+    'a flag that is none',
+    { targets: [{ name: 'a', auth: 'none', luns: [{ ...lun, removable: 'yes' }] }] },
+    /^targets\[0\]\.luns\[0\]\.removable must be true or false; it is "yes"/,
   ],
   [
     'a name that hides :blank',

@@ -29,11 +29,16 @@ function section<P extends Record<string, object>>(properties: P) {
   return { type: 'object', additionalProperties: false, explain: 'must be an object', properties } as const
 }
 
-const lun = {
-  ...section({ image: name, sizeBytes: diskBytes }),
-  minProperties: 1,
-  explain: 'must have "sizeBytes", "image", or both',
-}
+const flag = { type: 'boolean', explain: 'must be true or false' } as const
+
+const lun = section({
+  image: name,
+  sizeBytes: diskBytes,
+  blockBytes: { enum: [512, 4096], explain: 'must be 512 or 4096' },
+  readOnly: flag,
+  removable: flag,
+  thin: flag,
+})
 
 const target = {
   ...section({
@@ -71,7 +76,7 @@ export const configSchema = section({
     quotaBytes: diskBytes,
     maxSessions: sessionCount,
     maxSessionsPerAddress: sessionCount,
-    capLoopback: { type: 'boolean', explain: 'must be true or false' },
+    capLoopback: flag,
   }),
   targets: { type: 'array', items: target, explain: 'must be a list of targets' },
   log: section({ level: { enum: LOG_LEVELS, explain: `must be one of ${LOG_LEVELS.join(', ')}` } }),

@@ -1,5 +1,6 @@
 /**
- * The rules that a schema cannot say: addresses, names that are used twice, names that would hide a built-in target.
+ * The rules that a schema cannot say: addresses, names that are used twice, names that would hide a built-in target,
+ * disks without a size or not of whole blocks.
  * Called with a file of right or wrong shape alike, so that all faults come in one message; what is misshapen is skipped.
  */
 import { parseAddress } from './address.js'
@@ -18,6 +19,7 @@ export function semanticFaults(file: unknown): Fault[] {
       faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
   }
   checkTargetNames(faults, at(file, 'targets'))
+  checkDisks(faults, at(file, 'targets'))
   return faults
 }
 
@@ -41,6 +43,24 @@ function checkTargetNames(faults: Fault[], targets: unknown): void {
     const earlier = first.get(name)
     if (earlier === undefined) first.set(name, index)
     else faults.push({ path, text: `"${name}" is already the name of targets[${earlier}]; choose another` })
+  })
+}
+
+/** A disk has a size, and consists of whole logical blocks. */
+function checkDisks(faults: Fault[], targets: unknown): void {
+  if (!Array.isArray(targets)) return
+  targets.forEach((target: unknown, index) => {
+    const luns = at(target, 'luns')
+    if (!Array.isArray(luns)) return
+    luns.forEach((lun: unknown, number) => {
+      const path = `targets[${index}].luns[${number}]`
+      const [sizeBytes, blockBytes] = [at(lun, 'sizeBytes'), at(lun, 'blockBytes')]
+      if (sizeBytes === undefined && at(lun, 'image') === undefined)
+        faults.push({ path, text: 'must have "sizeBytes", "image", or both' })
+      if (typeof sizeBytes !== 'number' || blockBytes !== 4096 || sizeBytes % blockBytes === 0) return
+      const text = `must be a multiple of its "blockBytes", ${blockBytes}; it is ${sizeBytes}`
+      faults.push({ path: `${path}.sizeBytes`, text })
+    })
   })
 }
 

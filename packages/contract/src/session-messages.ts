@@ -97,11 +97,13 @@ export const supervisorNoticeSchema = {
 } as const
 export type SupervisorNotice = JTDDataType<typeof supervisorNoticeSchema>
 
-/** A LUN as a session sees it. `product` ≤ 16 ASCII characters. */
+/** A LUN as a session sees it. `product` ≤ 16 ASCII characters; `thin`: blocks can be given back. */
 export interface LunGrant {
   lun: number
   product: string
   readOnly: boolean
+  removable: boolean
+  thin: boolean
   volume: VolumeDescriptor
 }
 

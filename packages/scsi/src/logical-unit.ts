@@ -21,6 +21,8 @@ export interface LogicalUnit {
   readonly product: string
   readonly readOnly: boolean
   readonly removable: boolean
+  /** Whether blocks can be given back (UNMAP and its kin); false on a fully provisioned unit. */
+  readonly thin: boolean
   /** Most blocks that one READ, WRITE or VERIFY may name. */
   readonly maxTransferBlocks: number
   /** Whether a removable medium is loaded; absent means yes. */

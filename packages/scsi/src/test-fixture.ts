@@ -15,6 +15,7 @@ export const disk: LogicalUnit = {
   product: 'test disk',
   readOnly: false,
   removable: false,
+  thin: true,
   maxTransferBlocks: 2048,
 }
 
