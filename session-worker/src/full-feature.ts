@@ -4,6 +4,7 @@
  * What a PDU means stands in the file of its kind; this one owns what they share: numbers, tasks, the budget of memory for
  * data that is on its way, and the I/O that must have settled before the session's end.
  */
+import type { SharedUnitAttention } from '@scsipub/contract'
 import {
   header,
   logoutRequest,
@@ -191,6 +192,12 @@ export class FullFeature {
       }
       await Promise.all(busy)
     }
+  }
+
+  /** See `Session.unitAttention`. */
+  unitAttention({ volumeId, condition }: { volumeId: string; condition: SharedUnitAttention }): void {
+    for (const lun of this.luns.values())
+      if (lun.volumeId === volumeId) establishUnitAttention(lun.nexus.unitAttentions, senseCodes[condition])
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */

@@ -5,7 +5,7 @@
  * back. It rejects when a bug of ours ended it, which is what the supervisor takes for the EXIT signal.
  */
 
-import type { SessionEnd, SessionTask } from '@scsipub/contract'
+import type { EngineNotice, SessionEnd, SessionTask } from '@scsipub/contract'
 import { AsyncEvent, asyncMessage, DEFAULT_OFFER, Framer, type TargetOffer } from '@scsipub/iscsi'
 import { establishUnitAttention, senseCodes } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
@@ -26,6 +26,8 @@ const LOGIN_SEGMENT_BYTES = 8192
 
 /** Bursts of 1 MiB keep the memory for solicited data small and cost nothing; nothing is kept of a connection that is lost. */
 const offer: TargetOffer = { ...DEFAULT_OFFER, maxBurstLength: 1 << 20, defaultTime2Retain: 0 }
+
+type UnitAttentionNotice = Extract<EngineNotice, { kind: 'unit.attention' }>
 
 export class Session implements SessionActions {
   readonly done: Promise<SessionEnd>
@@ -91,6 +93,11 @@ export class Session implements SessionActions {
   }): Promise<void> {
     await this.#phase?.volumeAborted({ volumeId, reset, own: sessionId === this.task.sessionId })
     this.#connection.flush()
+  }
+
+  /** A session (`sessionId`, 0: none) has done what all others on the volume have to be told of. */
+  unitAttention(what: UnitAttentionNotice): void {
+    if (what.sessionId !== this.task.sessionId) this.#phase?.unitAttention(what)
   }
 
   // --- what the machine makes the session do

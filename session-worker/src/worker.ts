@@ -90,9 +90,18 @@ export class SessionWorker implements Services {
         return this.volumes.gateOpened(notice.volumeId)
       case 'tasks.abort': {
         const ended = [...this.#sessions.values()].map(session => session.volumeAborted(notice))
-        void Promise.all(ended).then(() => this.engine.ask({ kind: 'volume.aborted', abortId: notice.abortId }))
+        void Promise.all(ended).then(() => this.#done(notice))
+        return
       }
+      case 'unit.attention':
+        for (const session of this.#sessions.values()) session.unitAttention(notice)
+        this.#done(notice)
     }
+  }
+
+  #done({ noticeId }: { noticeId: number }): void {
+    // An engine that has gone needs no answer.
+    this.engine.ask({ kind: 'notice.done', noticeId }).catch(() => {})
   }
 
   #tick(): void {

@@ -14,25 +14,32 @@ import {
   RpcError,
 } from '@scsipub/contract'
 import type { Logger } from 'pino'
+import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
 import type { StorageEngine } from './storage-engine.js'
-import { type AbortNotice, TaskAborts } from './task-aborts.js'
 
 const isEngineRequest = compileSchema<EngineRequest>(engineRequestSchema)
 const isBorrowerRequest = compileSchema<BorrowerRequest>(borrowerRequestSchema)
+
+type Told<Kind> = Extract<AnsweredNotice, { kind: Kind }>
 
 /** Session workers by slot, for notices. */
 export class WorkerPorts {
   readonly #ports = new Map<number, MessagePort>()
 
-  readonly #aborts = new TaskAborts()
+  readonly #answered = new AnsweredNotices()
 
   /** Has every worker end the tasks of its sessions on a volume. */
-  abort(what: Pick<AbortNotice, 'volumeId' | 'sessionId' | 'reset'>): Promise<void> {
-    return this.#aborts.start(this.#ports.keys(), what, notice => this.notify(notice))
+  abort(what: Pick<Told<'tasks.abort'>, 'volumeId' | 'sessionId' | 'reset'>): Promise<void> {
+    return this.#answered.start(this.#ports.keys(), { kind: 'tasks.abort', ...what }, notice => this.notify(notice))
   }
 
-  aborted(abortId: number, slot: number): void {
-    this.#aborts.done(abortId, slot)
+  /** Establishes a unit attention for every session on a volume but `sessionId` (0: for all). */
+  attention(what: Pick<Told<'unit.attention'>, 'volumeId' | 'sessionId' | 'condition'>): Promise<void> {
+    return this.#answered.start(this.#ports.keys(), { kind: 'unit.attention', ...what }, notice => this.notify(notice))
+  }
+
+  done(noticeId: number, slot: number): void {
+    this.#answered.done(noticeId, slot)
   }
 
   notify(notice: EngineNotice): void {
@@ -47,7 +54,7 @@ export class WorkerPorts {
   remove(slot: number): void {
     this.#ports.get(slot)?.close()
     this.#ports.delete(slot)
-    this.#aborts.gone(slot)
+    this.#answered.gone(slot)
   }
 
   removeAll(): void {
@@ -119,8 +126,13 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'volume.abort':
         await workers.abort({ volumeId: request.volumeId, sessionId: request.sessionId, reset: request.reset })
         return {}
-      case 'volume.aborted':
-        workers.aborted(request.abortId, slot)
+      case 'unit.attention': {
+        const { volumeId, sessionId, condition } = request
+        await workers.attention({ volumeId, sessionId, condition })
+        return {}
+      }
+      case 'notice.done':
+        workers.done(request.noticeId, slot)
         return {}
     }
   } catch (error) {

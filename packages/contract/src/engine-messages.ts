@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { JTDDataType } from 'ajv/dist/core.js'
 import { type ExclusiveOperation, type ExclusiveResults, exclusiveOperationSchema } from './exclusive.js'
+import { unitAttentionFields } from './unit-attention.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
 /** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
@@ -25,7 +26,8 @@ export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, '
 
 /**
  * What a session worker asks of the engine. `volume.abort`: have the tasks of every session on the volume ended, for a task management
- * function that session `sessionId` received; answered when every worker has said `volume.aborted`.
+ * function that session `sessionId` received. `unit.attention`: see unit-attention.ts. Both are answered when every worker has said
+ * `notice.done` to the notice that comes of it.
  */
 export const borrowerRequestSchema = {
   discriminator: 'kind',
@@ -43,7 +45,8 @@ export const borrowerRequestSchema = {
         reset: { type: 'boolean' },
       },
     },
-    'volume.aborted': { properties: { id: { type: 'uint32' }, abortId: { type: 'uint32' } } },
+    'unit.attention': { properties: { id: { type: 'uint32' }, ...unitAttentionFields } },
+    'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
   },
 } as const
 type BorrowerRequestData = JTDDataType<typeof borrowerRequestSchema>
@@ -52,19 +55,20 @@ export type BorrowerRequest =
   | Exclude<BorrowerRequestData, Exclusive>
   | (Omit<Exclusive, 'operation'> & { operation: ExclusiveOperation })
 
-/** What the engine tells every session worker, unasked. */
+/** What the engine tells every session worker, unasked. One with a `noticeId` is answered by `notice.done`. */
 export const engineNoticeSchema = {
   discriminator: 'kind',
   mapping: {
     'gate.opened': { properties: { volumeId: { type: 'string' } } },
     'tasks.abort': {
       properties: {
-        abortId: { type: 'uint32' },
+        noticeId: { type: 'uint32' },
         volumeId: { type: 'string' },
         sessionId: { type: 'uint32' },
         reset: { type: 'boolean' },
       },
     },
+    'unit.attention': { properties: { noticeId: { type: 'uint32' }, ...unitAttentionFields } },
   },
 } as const
 export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
@@ -79,5 +83,6 @@ export interface EngineReplies {
   'volume.flush': Record<string, never>
   'volume.exclusive': ExclusiveResults[keyof ExclusiveResults]
   'volume.abort': Record<string, never>
-  'volume.aborted': Record<string, never>
+  'unit.attention': Record<string, never>
+  'notice.done': Record<string, never>
 }
