@@ -3,6 +3,7 @@
 
 import type { TableEntry } from './command.js'
 import { inquiry, inquiryCdb } from './commands/inquiry.js'
+import { logSense, logSenseCdb } from './commands/log-sense.js'
 import { modeSense6, modeSense6Cdb, modeSense10, modeSense10Cdb } from './commands/mode-sense.js'
 import { readCapacity10, readCapacity10Cdb, readCapacity16, readCapacity16Cdb } from './commands/read-capacity.js'
 import { read, read6, transfer6, transfer10, transfer12, transfer16, write, write6 } from './commands/read-write.js'
@@ -131,6 +132,15 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
     reserved: 'asWrite',
     ...onMedium,
     run: synchronizeCache(synchronizeCache10),
+  },
+  0x4d: {
+    name: 'LOG SENSE',
+    spec: 'SPC-4 §6.8',
+    cdb: logSenseCdb,
+    direction: 'in',
+    reserved: 'allowed',
+    ...offMedium,
+    run: logSense,
   },
   0x5a: {
     name: 'MODE SENSE(10)',
