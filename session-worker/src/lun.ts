@@ -3,7 +3,9 @@
  */
 import type { LunGrant } from '@scsipub/contract'
 import type { Context, LogicalUnit, Nexus, Target } from '@scsipub/scsi'
-import type { BorrowedVolume, BorrowedVolumes } from '@scsipub/volume'
+import type { BorrowedVolume } from '@scsipub/volume'
+import type { Services } from './services.js'
+import { UnitState } from './unit-state.js'
 
 /** The most that one READ or WRITE may move; reported in VPD page B0h. */
 const MAX_TRANSFER_BYTES = 8 << 20
@@ -15,13 +17,16 @@ export class Lun implements Context {
   readonly target: Target
   readonly nexus: Nexus = { unitAttentions: [] }
   readonly volumeId: string
+  /** For what other nexuses of the unit have to notice. */
+  readonly unit: UnitState
 
-  constructor(grant: LunGrant, target: Target, volumes: BorrowedVolumes) {
+  constructor(grant: LunGrant, target: Target, session: { id: number; services: Services }) {
     const { spec, identity } = grant.volume
     this.lun = grant.lun
     this.target = target
-    this.volume = volumes.borrow(grant.volume)
+    this.volume = session.services.volumes.borrow(grant.volume)
     this.volumeId = spec.volumeId
+    this.unit = new UnitState(session.services.engine, { volumeId: spec.volumeId, sessionId: session.id })
     this.lu = {
       sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
       blockBytes: spec.blockBytes,

@@ -172,7 +172,8 @@ export class Session implements SessionActions {
       portalGroupTag: offer.portalGroupTag,
       luns: opened.luns.map(grant => grant.lun),
     }
-    const luns = new Map(opened.luns.map(grant => [grant.lun, new Lun(grant, target, this.#services.volumes)]))
+    const owner = { id: this.task.sessionId, services: this.#services }
+    const luns = new Map(opened.luns.map(grant => [grant.lun, new Lun(grant, target, owner)]))
     if (opened.nexusLost) {
       for (const lun of luns.values()) establishUnitAttention(lun.nexus.unitAttentions, senseCodes.itNexusLossOccurred)
     }
