@@ -21,11 +21,42 @@ interface Kind {
 
 const SIZE_BYTES = 64 << 20
 
+/** On a disk that cannot be written to: the suites that do not write. */
+const READING = [
+  'Inquiry',
+  'Mandatory',
+  'ModeSense6',
+  'Prefetch10',
+  'Prefetch16',
+  'Read6',
+  'Read10',
+  'Read12',
+  'Read16',
+  'ReadCapacity10',
+  'ReadCapacity16',
+  'ReadDefectData10',
+  'ReadDefectData12',
+  'ReadOnly',
+  'ReportSupportedOpcodes',
+  'TestUnitReady',
+  'Verify10',
+  'Verify12',
+  'Verify16',
+]
+
 const NOT_REMOVABLE = /not removable/
 const NOT_WRITE_PROTECTED = /not write-protected/
 
 const kinds: readonly Kind[] = [
   { name: 'ordinary', lun: { sizeBytes: SIZE_BYTES }, skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED] },
+  { name: 'full', lun: { sizeBytes: SIZE_BYTES, thin: false }, skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED] },
+  { name: 'removable', lun: { sizeBytes: SIZE_BYTES, removable: true }, skips: [NOT_WRITE_PROTECTED] },
+  {
+    name: 'blocks-of-4096',
+    lun: { sizeBytes: SIZE_BYTES, blockBytes: 4096 },
+    skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED],
+  },
+  { name: 'read-only', lun: { sizeBytes: SIZE_BYTES, readOnly: true }, suites: READING, skips: [NOT_REMOVABLE] },
 ]
 
 t.test('libiscsi conformance', async t => {

@@ -46,7 +46,7 @@ export const notYet: readonly NotYet[] = [
   },
   { tests: ['Sanitize'], why: 'there is no SANITIZE' },
   { tests: ['Reserve6'], why: 'there is no RESERVE(6)' },
-  { tests: ['PreventAllow', 'NoMedia', 'StartStopUnit'], why: 'no disk is removable' },
-  { tests: ['ReadOnly'], why: 'no disk is read-only' },
+  { tests: ['PreventAllow', 'NoMedia', 'StartStopUnit'], why: 'the medium of a removable disk cannot be ejected' },
+  { tests: ['ReadOnly'], why: 'not all commands that write are there' },
   { tests: ['ModeSense6.Control-SWP'], why: 'SWP cannot be changed' },
 ]
