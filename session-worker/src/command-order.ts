@@ -1,43 +1,56 @@
 /**
- * Carries requests out in the order of their CmdSN, whatever order they come in. [7143 §4.2.2.1]
+ * Carries requests out in the order of their CmdSN, whatever order they come in, and whichever connection they come by. [7143 §4.2.2.1]
  *
- * On one connection they come in order, unless the initiator made a mistake; what is early is held as a copy until its turn,
- * and what is outside of the window is ignored.
+ * On one connection they come in order, unless the initiator made a mistake; those of several overtake one another. What is early is
+ * held as a copy until its turn, and what is outside of the window is ignored.
  */
-import type { Numbering } from './numbering.js'
+import { snLt } from '@scsipub/bytes'
+import type { CommandWindow } from './numbering.js'
 
-/** A request, where it lies in a buffer. */
-export interface Placed {
+/** The connection that a request came by, which also carries it out [7143 §4.2.2.1.3]. */
+export interface Carrier {
+  /** `buffer` is only valid during the call. */
+  carryOut(buffer: Buffer, head: number, dataAt: number, length: number): void
+}
+
+/** A copy of a request: header at the front, data at `dataAt`. */
+interface Held {
+  readonly carrier: Carrier | undefined
   readonly buffer: Buffer
-  readonly head: number
   readonly dataAt: number
   readonly length: number
 }
 
+/** Somebody who waits until all commands before `cmdSn` have been taken. */
+interface Waiting {
+  readonly cmdSn: number
+  readonly carrier: Carrier
+  readonly go: () => void
+}
+
 /** Stands for a command that was aborted before it came. */
-const VOID: Placed = { buffer: Buffer.alloc(0), head: 0, dataAt: 0, length: 0 }
+const VOID: Held = { carrier: undefined, buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
 
 export class CommandOrder {
-  readonly #numbering: Numbering
-  readonly #carryOut: (buffer: Buffer, head: number, dataAt: number, length: number) => void
-  readonly #early = new Map<number, Placed>()
+  readonly #window: CommandWindow
+  readonly #early = new Map<number, Held>()
+  #waiting: Waiting[] = []
 
-  constructor(numbering: Numbering, carryOut: (buffer: Buffer, head: number, dataAt: number, length: number) => void) {
-    this.#numbering = numbering
-    this.#carryOut = carryOut
+  constructor(window: CommandWindow) {
+    this.#window = window
   }
 
   /** Takes a request that is not immediate; `buffer` is only valid during the call. */
-  take(cmdSn: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
-    const turn = this.#numbering.classify(cmdSn)
+  take(carrier: Carrier, cmdSn: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
+    const turn = this.#window.classify(cmdSn)
     if (turn === 'early' && !this.#early.has(cmdSn)) {
       const copy = Buffer.from(buffer.subarray(head, dataAt + length))
-      this.#early.set(cmdSn, { buffer: copy, head: 0, dataAt: dataAt - head, length })
+      this.#early.set(cmdSn, { carrier, buffer: copy, dataAt: dataAt - head, length })
     }
     if (turn !== 'next') return
-    this.#numbering.advance()
-    this.#carryOut(buffer, head, dataAt, length)
-    if (this.#early.size > 0) this.#goOn()
+    this.#window.advance()
+    carrier.carryOut(buffer, head, dataAt, length)
+    if (this.#early.size > 0 || this.#waiting.length > 0) this.#goOn()
   }
 
   /**
@@ -45,25 +58,43 @@ export class CommandOrder {
    * held or still comes is not carried out [7143 §11.6.1]. False when the number is outside of the window.
    */
   passOver(cmdSn: number): boolean {
-    if (this.#numbering.classify(cmdSn) === 'outside') return false
+    if (this.#window.classify(cmdSn) === 'outside') return false
     this.#early.set(cmdSn, VOID)
     this.#goOn()
     return true
   }
 
-  /** Forgets what is held. */
-  clear(): void {
-    this.#early.clear()
+  /** Calls `go` for `carrier` when all commands before `cmdSn` have been taken; at once when they have. */
+  after(cmdSn: number, carrier: Carrier, go: () => void): void {
+    if (!snLt(this.#window.expCmdSn, cmdSn)) return go()
+    this.#waiting.push({ cmdSn, carrier, go })
+  }
+
+  /**
+   * Forgets what came by a connection that is lost. No ExpCmdSN has acknowledged it, so to the initiator it has never come: the
+   * numbers stay free for it to send again [7143 §7.2.1].
+   */
+  forget(carrier: Carrier): void {
+    for (const [cmdSn, held] of this.#early) if (held.carrier === carrier) this.#early.delete(cmdSn)
+    this.#waiting = this.#waiting.filter(waiting => waiting.carrier !== carrier)
   }
 
   #goOn(): void {
     for (;;) {
-      const { expCmdSn } = this.#numbering
-      const held = this.#early.get(expCmdSn)
+      this.#wake()
+      const held = this.#early.get(this.#window.expCmdSn)
       if (!held) return
-      this.#early.delete(expCmdSn)
-      this.#numbering.advance()
-      if (held !== VOID) this.#carryOut(held.buffer, held.head, held.dataAt, held.length)
+      this.#early.delete(this.#window.expCmdSn)
+      this.#window.advance()
+      held.carrier?.carryOut(held.buffer, 0, held.dataAt, held.length)
     }
+  }
+
+  #wake(): void {
+    const { expCmdSn } = this.#window
+    const ready = this.#waiting.filter(({ cmdSn }) => !snLt(expCmdSn, cmdSn))
+    if (ready.length === 0) return
+    this.#waiting = this.#waiting.filter(waiting => !ready.includes(waiting))
+    for (const { go } of ready) go()
   }
 }

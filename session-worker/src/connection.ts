@@ -71,15 +71,27 @@ export class Connection {
     return this.#over
   }
 
-  /** Room for a PDU in the output; returns the offset into `output.buffer`. */
+  /**
+   * Room for a PDU in the output; returns the offset into `output.buffer`. A section of another connection is sent first: what one
+   * connection's input brings about may have to be said on another one of the session.
+   */
   reserve(bytes: number): number {
+    if (this.#output.owner !== this) {
+      this.#output.owner?.flush()
+      this.#output.owner = this
+    }
     if (this.#output.length > FLUSH_BYTES || this.#output.isFull(bytes)) this.flush()
     return this.#output.reserve(bytes)
   }
 
-  /** Sends what was reserved and filled since the last flush. Ends every synchronous section that may have reserved. */
+  /**
+   * Sends what was reserved and filled since the last flush, by whichever connection. Ends every synchronous section that may have
+   * reserved.
+   */
   flush(): void {
+    const { owner } = this.#output
     if (this.#output.length === 0) return
+    if (owner !== this) return owner?.flush()
     if (this.#over) return this.#output.reuse()
     this.#socket.write(this.#output.take())
     if (this.#socket.writableLength === 0) this.#output.reuse()
@@ -104,6 +116,11 @@ export class Connection {
   /** Sends a detached piece. Nothing may be reserved and unsent. */
   send(piece: Buffer): void {
     if (!this.#over) this.#socket.write(piece)
+  }
+
+  /** Takes bytes that were read before, as if they had just come. */
+  feed(bytes: Buffer): void {
+    this.#settle(this.framer.push(bytes, 0, bytes.length, this.#sink))
   }
 
   /** Goes on reading after the sink returned false. */

@@ -6,12 +6,16 @@ import { WriteTask } from './write-task.js'
 
 /**
  * Gives the data to its task. Data of a task that has ended, by an early error or an abort, was sent before the initiator knew;
- * it is dropped in silence [7143 §11.5.1]. A transfer tag that no R2T of the task has given out is rejected.
+ * it is dropped in silence [7143 §11.5.1]. A transfer tag that no R2T of the task has given out is rejected, and so are data that come by
+ * another connection than their command [7143 §4.2.2.1.3].
  */
 export function dataOutPdu(phase: FullFeature, buffer: Buffer, head: number, dataAt: number, length: number): void {
   const { get } = dataOut
   const task = phase.tasks.get(get.initiatorTaskTag(buffer, head))
-  if (!task) return
+  if (!task) {
+    if (phase.session.task(get.initiatorTaskTag(buffer, head))) reject(phase, RejectReason.protocolError, buffer, head)
+    return
+  }
   const targetTransferTag = get.targetTransferTag(buffer, head)
   if (!(task instanceof WriteTask) || (targetTransferTag !== RESERVED_TAG && !task.expects(targetTransferTag))) {
     return reject(phase, RejectReason.protocolError, buffer, head)

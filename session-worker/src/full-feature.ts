@@ -1,11 +1,13 @@
 /**
- * The full feature phase of a normal or discovery session: takes PDUs in command order and keeps the tasks. [7143 §4.2.2, §8]
+ * The full feature phase of one connection: takes PDUs, gives requests to the session's command order, and keeps the tasks that came by this
+ * connection. [7143 §4.2.2, §8]
  *
- * What a PDU means stands in the file of its kind; this one owns what they share: numbers, tasks, the budget of memory for
- * data that is on its way, and the I/O that must have settled before the session's end.
+ * What a PDU means stands in the file of its kind; this one owns what they share: StatSN, tasks, transfer tags, and the I/O that must
+ * have settled before the connection's end. What all connections share is in `session.ts`.
  */
-import type { SharedUnitAttention } from '@scsipub/contract'
 import {
+  AsyncEvent,
+  asyncMessage,
   header,
   logoutRequest,
   Opcode,
@@ -16,7 +18,7 @@ import {
 } from '@scsipub/iscsi'
 import { type Context, establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
 import type { Task } from './command.js'
-import { CommandOrder } from './command-order.js'
+import type { CommandOrder } from './command-order.js'
 import type { Connection } from './connection.js'
 import { dataOutPdu } from './data-out.js'
 import { Liveness } from './liveness.js'
@@ -27,19 +29,18 @@ import type { Numbering } from './numbering.js'
 import type { PduWriter } from './pdu-writer.js'
 import { reject } from './reject.js'
 import { scsiCommandPdu } from './scsi-command.js'
+import type { Session } from './session.js'
 import { taskManagementPdu } from './task-management.js'
 import { TaskSet, type TaskSetHost } from './task-set.js'
 import { type Directory, TextPhase } from './text-phase.js'
 
-/** What the session does for its full feature phase. */
+/** What the connection's actor does for its full feature phase. */
 export interface FullFeatureHost extends Omit<TaskSetHost, 'flush'> {
-  /** The initiator has logged out and was answered. */
+  /** The connection was logged out, and the initiator was answered. */
   loggedOut(): void
   /** Bytes were lost, so that nothing sensible can follow; the initiator was told. */
   broken(why: string): void
   readonly directory: Directory
-  /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
-  abortEverywhere(lun: Lun, reset: boolean): Promise<void>
 }
 
 export class FullFeature {
@@ -54,9 +55,11 @@ export class FullFeature {
   #transferTag = 0
   #stopped = false
 
+  readonly session: Session
   readonly connection: Connection
   readonly writer: PduWriter
   readonly numbering: Numbering
+  /** Those of the session, with what was agreed on for this connection. */
   readonly parameters: SessionParameters
   readonly target: Target
   readonly luns: ReadonlyMap<number, Lun>
@@ -64,27 +67,33 @@ export class FullFeature {
   readonly cid: number
 
   constructor(
-    parts: Pick<FullFeature, 'connection' | 'writer' | 'numbering' | 'parameters' | 'target' | 'luns' | 'cid'>,
+    parts: Pick<FullFeature, 'session' | 'connection' | 'writer' | 'numbering' | 'parameters' | 'cid'>,
     host: FullFeatureHost,
   ) {
+    const { session } = parts
+    this.session = session
     this.connection = parts.connection
     this.writer = parts.writer
     this.numbering = parts.numbering
     this.parameters = parts.parameters
-    this.target = parts.target
-    this.luns = parts.luns
+    this.target = session.target
+    this.luns = session.luns
+    this.order = session.order
     this.cid = parts.cid
     this.maxRecvDataSegmentLength = parts.parameters.maxRecvDataSegmentLength
     this.#host = host
-    this.tasks = new TaskSet(parts.numbering, {
+    this.tasks = new TaskSet(session.window, session.budget, {
       flush: () => this.connection.flush(),
       crash: error => host.crash(error),
       settled: () => host.settled(),
     })
-    this.order = new CommandOrder(parts.numbering, (buffer, at, dataAt, length) =>
-      this.#request(header.get.opcode(buffer, at), buffer, at, dataAt, length),
-    )
     this.text = new TextPhase(this, host.directory)
+    session.phases.push(this)
+  }
+
+  /** Takes nothing more: logged out, lost, or about to be. */
+  get stopped(): boolean {
+    return this.#stopped
   }
 
   get discovery(): boolean {
@@ -99,13 +108,18 @@ export class FullFeature {
     else if (opcode === Opcode.dataOut) dataOutPdu(this, buffer, head, dataAt, length)
     else if (!isNumbered(opcode)) reject(this, refusalOf(opcode), buffer, head)
     else if (header.get.immediate(buffer, head)) this.#request(opcode, buffer, head, dataAt, length)
-    else this.order.take(cmdSnOf(buffer, head), buffer, head, dataAt, length)
+    else this.order.take(this, cmdSnOf(buffer, head), buffer, head, dataAt, length)
     return this.#sleepers.length === 0 && !this.connection.congested
+  }
+
+  /** A request whose turn has come, see `CommandOrder`. */
+  carryOut(buffer: Buffer, head: number, dataAt: number, length: number): void {
+    this.#request(header.get.opcode(buffer, head), buffer, head, dataAt, length)
   }
 
   #request(opcode: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
     const { tasks } = this
-    if (tasks.size > 0 && tasks.get(header.get.initiatorTaskTag(buffer, head))) {
+    if (this.session.task(header.get.initiatorTaskTag(buffer, head))) {
       return reject(this, RejectReason.taskInProgress, buffer, head)
     }
     if (this.discovery && (opcode === Opcode.scsiCommand || opcode === Opcode.taskManagementRequest)) {
@@ -124,7 +138,7 @@ export class FullFeature {
       case Opcode.textRequest:
         return this.text.pdu(buffer, head, dataAt, length)
       case Opcode.logoutRequest:
-        return logoutPdu(this, buffer, head, () => this.#host.loggedOut())
+        return logoutPdu(this, buffer, head)
     }
   }
 
@@ -164,48 +178,59 @@ export class FullFeature {
     if (this.#sleepers.length === 0) this.connection.resume()
   }
 
-  /** Takes nothing more, ends all tasks, and calls `then` when none of their I/O is under way any more. */
-  stop(then: () => void): void {
+  /** Takes nothing more, and ends all tasks; returns the I/O of theirs that is under way. */
+  halt(): Promise<void>[] {
     this.#stopped = true
-    const busy = this.tasks.abort(() => true)
+    this.order.forget(this)
+    this.#attendToClearedTasks()
+    return this.tasks.abort(() => true)
+  }
+
+  /** As `halt`, and calls `then` when none of the I/O is under way any more. */
+  stop(then: () => void): void {
+    const busy = this.halt()
     if (busy.length === 0) then()
     else this.tasks.later(Promise.all(busy), then)
   }
 
+  /** The connection was logged out, by this or another connection, and the initiator was answered. */
+  loggedOut(): void {
+    this.#host.loggedOut()
+  }
+
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
-    return this.#host.abortEverywhere(lun, reset)
+    return this.session.abortEverywhere(lun, reset)
   }
 
-  /**
-   * Some session, maybe this one (`own`), has sent CLEAR TASK SET or (`reset`) LOGICAL UNIT RESET for the volume. Tells the initiator by
-   * a unit attention, and resolves when no I/O of the ended tasks is under way any more. [SAM-5 §6.3.3, §7.4, §7.7]
-   */
-  async volumeAborted({ volumeId, reset, own }: { volumeId: string; reset: boolean; own: boolean }): Promise<void> {
-    for (const lun of this.luns.values()) {
-      if (lun.volumeId !== volumeId) continue
-      const had = this.tasks.size
-      const busy = this.tasks.abort(task => task.command.lun === lun)
-      const { unitAttentions } = lun.nexus
-      if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
-      else if (!own && this.tasks.size < had) {
-        establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
-      }
-      await Promise.all(busy)
-    }
+  /** Tells the initiator that another connection of the session is gone; nothing of it is kept [7143 §11.9.1, event 2]. */
+  tellConnectionLost(cid: number): void {
+    this.#tell({ asyncEvent: AsyncEvent.connectionDrop, parameter1: cid, parameter2: 0, parameter3: 0 })
   }
 
-  /** See `Session.unitAttention`. */
-  unitAttention({ volumeId, condition }: { volumeId: string; condition: SharedUnitAttention }): void {
-    for (const lun of this.luns.values())
-      if (lun.volumeId === volumeId) establishUnitAttention(lun.nexus.unitAttentions, senseCodes[condition])
+  /** Asks the initiator to log this connection out [7143 §11.9.1, event 1]. */
+  requestLogout(seconds: number): void {
+    this.#tell({ asyncEvent: AsyncEvent.logoutRequest, parameter3: seconds })
+  }
+
+  #tell(what: Parameters<typeof asyncMessage.encode>[0]): void {
+    this.writer.whole(asyncMessage.encode({ ...what, ...this.numbering.response() }), Buffer.alloc(0))
+    this.connection.flush()
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */
   abort(): void {
-    this.#stopped = true
     this.#sleepers = []
-    this.order.clear()
+    void this.halt()
     this.tasks.end()
+    this.connection.flush() // what the freed memory let others ask for
+  }
+
+  /** When tasks end with their connection and the session goes on, the initiator is told for each LUN [7143 §11.14.5]. */
+  #attendToClearedTasks(): void {
+    for (const { command } of this.tasks.list()) {
+      if (command.lun)
+        establishUnitAttention(command.lun.nexus.unitAttentions, senseCodes.commandsClearedByProtocolEvent)
+    }
   }
 }
 

@@ -5,10 +5,10 @@
 
 import { snAdd } from '@scsipub/bytes'
 import type {
+  ConnectionTask,
   LoginRefusal,
   LunGrant,
   Requester,
-  SessionTask,
   SupervisorReplies,
   SupervisorRequest,
 } from '@scsipub/contract'
@@ -21,29 +21,43 @@ import {
   loginRequest,
   loginResponse,
   Opcode,
+  padded,
   type SessionParameters,
   type TargetOffer,
 } from '@scsipub/iscsi'
 import { COMMAND_WINDOW } from './numbering.js'
 import type { PduWriter } from './pdu-writer.js'
+import type { Session } from './session.js'
 
 export type Supervisor = Requester<SupervisorRequest, SupervisorReplies>
 
-export interface OpenedSession {
-  readonly parameters: SessionParameters
+export interface NewSession {
   readonly luns: readonly LunGrant[]
   readonly nexusLost: boolean
-  readonly cid: number
-  /** First CmdSN of the full feature phase, and the next StatSN. */
   readonly expCmdSn: number
+}
+
+/** What a login ended in. */
+export interface LoggedIn {
+  readonly parameters: SessionParameters
+  readonly cid: number
+  /** The live session that the connection was added to, or what a new one begins with. */
+  readonly session: { readonly joined: Session } | NewSession
+  /** The next StatSN. */
   readonly statSn: number
 }
 
 export interface LoginHost {
-  /** A question to the supervisor is open: no further PDU may be given until `answered`. */
+  /** A question is open: no further PDU may be given until `answered`. */
   asked(): void
   answered(): void
-  completed(session: OpenedSession): void
+  /** The first login request names a session, which may be in another worker. `pdu` is that request, as it came. */
+  handBack(tsih: number, pdu: Buffer): void
+  /** The live session with that TSIH, when it is in this worker and begun by this initiator port. */
+  find(tsih: number, isid: Buffer): Session | undefined
+  /** Adds the connection to the session with that TSIH. */
+  join(tsih: number, cid: number): Promise<{ joined: Session } | { refuse: LoginRefusal }>
+  completed(login: LoggedIn): void
   /** Refused with a status, which was sent. */
   refused(why: string): void
   drop(why: string): void
@@ -53,20 +67,23 @@ export interface LoginHost {
 /** Version of the draft that became the RFC; the only one there is [7143 §11.12.4]. */
 const VERSION = 0
 
-type Opened = Exclude<SupervisorReplies['nexus.open'], { refuse: LoginRefusal }>
+type Opened = SupervisorReplies['nexus.open']
 
 export class LoginPhase {
   readonly #login: Login
-  readonly #task: SessionTask
+  readonly #task: ConnectionTask
   readonly #supervisor: Supervisor
   readonly #writer: PduWriter
   readonly #host: LoginHost
   #request: LoginRequest | undefined
   #statSn = 0
-  #opened: (Opened & { parameters: SessionParameters }) | undefined
+  /** A live session of the initiator, for its CmdSN. */
+  #session: Session | undefined
+  #opened: Pick<LoggedIn, 'parameters' | 'session'> | undefined
+  #abandoned = false
 
   constructor(
-    parts: { task: SessionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter },
+    parts: { task: ConnectionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter },
     host: LoginHost,
   ) {
     this.#login = createLogin(parts.offer)
@@ -81,9 +98,16 @@ export class LoginPhase {
     if (header.get.opcode(buffer, head) !== Opcode.loginRequest)
       return this.#host.drop('a PDU other than a login request before the login')
     const first = this.#request === undefined
+    const tsih = loginRequest.get.tsih(buffer, head)
+    if (first && tsih !== 0 && this.#task.received === undefined) {
+      return this.#host.handBack(tsih, Buffer.from(buffer.subarray(head, dataAt + padded(length))))
+    }
     // The buffer is used again before the supervisor has answered.
     const request = loginRequest.decode(Buffer.from(buffer.subarray(head, head + loginRequest.size)))
-    if (first) this.#statSn = request.expStatSn
+    if (first) {
+      this.#statSn = request.expStatSn
+      this.#session = this.#host.find(tsih, request.isid)
+    }
     this.#request = request
     this.#take(this.#login.request(request, Buffer.from(buffer.subarray(dataAt, dataAt + length))))
   }
@@ -109,7 +133,7 @@ export class LoginPhase {
   #identify({ initiatorName, targetName, sessionType }: Extract<LoginStep, { kind: 'identify' }>): void {
     const question = {
       kind: 'target.identify' as const,
-      sessionId: this.#task.sessionId,
+      connectionId: this.#task.connectionId,
       initiatorName,
       sessionType,
       ...(targetName === undefined ? {} : { targetName }),
@@ -121,7 +145,7 @@ export class LoginPhase {
     const { initiatorName, sessionType, targetName } = parameters
     const question = {
       kind: 'nexus.open' as const,
-      sessionId: this.#task.sessionId,
+      connectionId: this.#task.connectionId,
       initiatorName,
       sessionType,
       isid: parameters.isid.toString('hex'),
@@ -129,17 +153,31 @@ export class LoginPhase {
       cid,
       ...(targetName === undefined ? {} : { targetName }),
     }
-    this.#ask(this.#supervisor.ask(question), reply => {
+    const joinOrBegin = async (reply: Opened) => ('joins' in reply ? this.#join(reply.joins, cid) : reply)
+    this.#ask(this.#supervisor.ask(question).then(joinOrBegin), reply => {
       if ('refuse' in reply) return this.#login.opened(reply)
-      this.#opened = { ...reply, parameters: { ...parameters, tsih: reply.tsih } }
-      return this.#login.opened({ tsih: reply.tsih })
+      const { tsih } = reply
+      const session = 'joined' in reply ? reply : { ...reply, expCmdSn: this.#request!.cmdSn }
+      this.#opened = { session, parameters: { ...parameters, tsih } }
+      return this.#login.opened({ tsih })
     })
+  }
+
+  async #join(tsih: number, cid: number): Promise<{ tsih: number; joined: Session } | { refuse: LoginRefusal }> {
+    const reply = await this.#host.join(tsih, cid)
+    return 'refuse' in reply ? reply : { ...reply, tsih }
+  }
+
+  /** The connection has ended: whatever is answered to an open question is of no use any more. */
+  abandon(): void {
+    this.#abandoned = true
   }
 
   #ask<T>(question: Promise<T>, next: (reply: T) => LoginStep): void {
     this.#host.asked()
     question
       .then(reply => {
+        if (this.#abandoned) return
         this.#take(next(reply))
         this.#host.answered()
       })
@@ -155,8 +193,9 @@ export class LoginPhase {
       tsih: request.tsih,
       initiatorTaskTag: request.initiatorTaskTag,
       statSn: this.#statSn,
-      expCmdSn: request.cmdSn, // a login is immediate: it takes no number [7143 §11.12.8]
-      maxCmdSn: snAdd(request.cmdSn, COMMAND_WINDOW - 1),
+      // A login is immediate: it takes no number [7143 §11.12.8]. Those of a session are told on each of its connections.
+      expCmdSn: this.#session?.window.expCmdSn ?? request.cmdSn,
+      maxCmdSn: this.#session?.window.maxCmdSn ?? snAdd(request.cmdSn, COMMAND_WINDOW - 1),
       ...response,
     })
     this.#statSn = snAdd(this.#statSn, 1)
@@ -164,15 +203,7 @@ export class LoginPhase {
   }
 
   #complete(): void {
-    const { parameters, luns, nexusLost } = this.#opened!
-    this.#host.completed({
-      parameters,
-      luns,
-      nexusLost,
-      cid: this.#request!.cid,
-      expCmdSn: this.#request!.cmdSn,
-      statSn: this.#statSn,
-    })
+    this.#host.completed({ ...this.#opened!, cid: this.#request!.cid, statSn: this.#statSn })
   }
 }
 

@@ -1,21 +1,33 @@
-/** Logout: the session has one connection, so closing it and closing the session are the same. [7143 §11.14, §11.15] */
+/**
+ * Logout: of the session with all its connections, or of one connection, this or another one. [7143 §11.14, §11.15]
+ * Left out: removing a connection for recovery, which is for ErrorRecoveryLevel 2.
+ */
 import { LogoutReason, LogoutStatus, logoutRequest, logoutResponse, RejectReason } from '@scsipub/iscsi'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 
 /**
- * Answers a logout. When the session ends by it, its tasks are ended first: nothing of them is done or answered after the
- * Logout Response [7143 §11.14]. `ended` is told then.
+ * Answers a logout. The tasks of what is logged out are ended first: nothing of them is done or answered after the Logout Response
+ * [7143 §11.14].
  */
-export function logoutPdu(phase: FullFeature, buffer: Buffer, head: number, ended: () => void): void {
+export function logoutPdu(phase: FullFeature, buffer: Buffer, head: number): void {
   const request = logoutRequest.decode(buffer, head)
   if (logoutRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
-  const response = status(phase, request.reasonCode, request.cid)
-  if (response !== LogoutStatus.closed) return answer(phase, request.initiatorTaskTag, response)
-  phase.stop(() => {
-    answer(phase, request.initiatorTaskTag, response)
-    ended()
-  })
+  const { initiatorTaskTag, reasonCode, cid } = request
+  if (reasonCode === LogoutReason.removeForRecovery) {
+    return answer(phase, initiatorTaskTag, LogoutStatus.recoveryNotSupported)
+  }
+  const wholeSession = reasonCode === LogoutReason.closeSession
+  const leaving = phase.session.phases.filter(other => !other.stopped && (wholeSession || other.cid === cid))
+  if (leaving.length === 0) return answer(phase, initiatorTaskTag, LogoutStatus.cidNotFound)
+  const close = () => {
+    answer(phase, initiatorTaskTag, LogoutStatus.closed)
+    for (const other of leaving) other.loggedOut()
+    if (wholeSession) phase.session.close('logout', 'the session was logged out')
+  }
+  const busy = leaving.flatMap(other => other.halt())
+  if (busy.length === 0) close()
+  else phase.tasks.later(Promise.all(busy), close)
 }
 
 function answer(phase: FullFeature, initiatorTaskTag: number, response: number): void {
@@ -28,10 +40,4 @@ function answer(phase: FullFeature, initiatorTaskTag: number, response: number):
     time2Retain: 0,
   })
   writer.whole(pdu, Buffer.alloc(0))
-}
-
-function status(phase: FullFeature, reason: number, cid: number): number {
-  if (reason === LogoutReason.closeSession) return LogoutStatus.closed
-  if (reason === LogoutReason.closeConnection) return cid === phase.cid ? LogoutStatus.closed : LogoutStatus.cidNotFound
-  return LogoutStatus.recoveryNotSupported
 }

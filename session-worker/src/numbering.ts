@@ -1,5 +1,6 @@
 /**
- * The sequence numbers of a session with one connection: CmdSN and its window, StatSN. [7143 §4.2.2]
+ * Sequence numbers: CmdSN and its window, which all connections of a session share, and StatSN, which each has of its own.
+ * [7143 §4.2.2]
  *
  * MaxCmdSN is ExpCmdSN plus the window less the tasks that still run, so it never moves back: a new command moves ExpCmdSN and the number
  * of running tasks together, an ended one opens the window by one.
@@ -16,36 +17,18 @@ export interface Numbers {
   readonly maxCmdSn: number
 }
 
-export class Numbering {
+/** The commands that a session takes, whatever connection they come by. */
+export class CommandWindow {
   expCmdSn: number
-  statSn: number
   #running = 0
 
-  /** `expCmdSn`: the first CmdSN of the full feature phase; `statSn`: the next one to send. */
-  constructor(expCmdSn: number, statSn: number) {
+  /** `expCmdSn`: the first CmdSN of the full feature phase. */
+  constructor(expCmdSn: number) {
     this.expCmdSn = expCmdSn
-    this.statSn = statSn
   }
 
   get maxCmdSn(): number {
     return snAdd(this.expCmdSn, COMMAND_WINDOW - 1 - this.#running)
-  }
-
-  /** StatSN for a response with status; the next one is one higher. */
-  takeStatSn(): number {
-    const statSn = this.statSn
-    this.statSn = snAdd(statSn, 1)
-    return statSn
-  }
-
-  /** The numbers of a response with status. It takes a StatSN. */
-  response(): Numbers {
-    return { statSn: this.takeStatSn(), expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
-  }
-
-  /** The numbers of a PDU that carries the next StatSN and takes none: an R2T, a ping [7143 §11.8.3, §11.19]. */
-  notice(): Numbers {
-    return { statSn: this.statSn, expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
   }
 
   /** What to do with a non-immediate request: its turn, early (hold it), or outside of the window (ignore it) [7143 §4.2.2.1]. */
@@ -65,5 +48,42 @@ export class Numbering {
 
   taskEnded(): void {
     this.#running--
+  }
+}
+
+/** The numbers of what is sent on one connection. */
+export class Numbering {
+  readonly window: CommandWindow
+  statSn: number
+
+  /** `statSn`: the next one to send. */
+  constructor(window: CommandWindow, statSn: number) {
+    this.window = window
+    this.statSn = statSn
+  }
+
+  get expCmdSn(): number {
+    return this.window.expCmdSn
+  }
+
+  get maxCmdSn(): number {
+    return this.window.maxCmdSn
+  }
+
+  /** StatSN for a response with status; the next one is one higher. */
+  takeStatSn(): number {
+    const statSn = this.statSn
+    this.statSn = snAdd(statSn, 1)
+    return statSn
+  }
+
+  /** The numbers of a response with status. It takes a StatSN. */
+  response(): Numbers {
+    return { statSn: this.takeStatSn(), expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
+  }
+
+  /** The numbers of a PDU that carries the next StatSN and takes none: an R2T, a ping [7143 §11.8.3, §11.19]. */
+  notice(): Numbers {
+    return { statSn: this.statSn, expCmdSn: this.expCmdSn, maxCmdSn: this.maxCmdSn }
   }
 }

@@ -9,7 +9,14 @@
 
 const SLAB_BYTES = 1 << 20
 
+/** The connection whose section is running. */
+interface Owner {
+  flush(): void
+}
+
 export class Output {
+  /** Whose bytes those of the running section are. */
+  owner: Owner | undefined
   /** Where `reserve` gave room: offsets are valid for this buffer until the next `reserve`. */
   buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
   #start = 0

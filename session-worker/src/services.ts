@@ -1,8 +1,9 @@
-/** What a session needs of the worker it lives in. */
+/** What a connection needs of the worker it lives in. */
 import type { BorrowerRequest, EngineReplies, Requester } from '@scsipub/contract'
 import type { BorrowedVolumes } from '@scsipub/volume'
 import type { Supervisor } from './login-phase.js'
 import type { Output } from './output.js'
+import type { Session } from './session.js'
 
 export type StorageEngine = Requester<BorrowerRequest, EngineReplies>
 
@@ -11,4 +12,6 @@ export interface Services {
   readonly supervisor: Supervisor
   readonly volumes: BorrowedVolumes
   readonly engine: StorageEngine
+  /** The sessions of this worker by their TSIH. */
+  readonly sessions: Map<number, Session>
 }

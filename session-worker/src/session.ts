@@ -1,238 +1,196 @@
 /**
- * The actor of one iSCSI session: ties its state machine, its connection and the phase it is in together.
+ * One iSCSI session: what its connections share. CmdSN and the order of commands, the LUNs with their unit attentions, the memory for data
+ * that is on its way, the parameters that were agreed on with the first connection, and who belongs to it. [7143 §4.2, §6.3.1]
  *
- * The actor's promise (`done`) settles once, when the session is over: its I/O has settled, its volumes and its descriptor are given
- * back. It rejects when a bug of ours ended it, which is what the supervisor takes for the EXIT signal.
+ * It lives from the login of its first connection to the end of its last one (`session.machine.ts`). What belongs to one connection is in
+ * `full-feature.ts`: a command, its data and its status stay on the connection that it came by [7143 §4.2.2.1.3].
  */
-
-import type { EngineNotice, SessionEnd, SessionTask } from '@scsipub/contract'
-import { AsyncEvent, asyncMessage, DEFAULT_OFFER, Framer, type TargetOffer } from '@scsipub/iscsi'
-import { establishUnitAttention, senseCodes } from '@scsipub/scsi'
+import type { EngineNotice, LoginRefusal } from '@scsipub/contract'
+import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
+import { establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
-import { Connection } from './connection.js'
-import { FullFeature } from './full-feature.js'
-import { LoginPhase, type OpenedSession } from './login-phase.js'
-import { Lun } from './lun.js'
-import { sendPing } from './nop.js'
-import { Numbering } from './numbering.js'
-import { PduWriter } from './pdu-writer.js'
-import type { Services } from './services.js'
-import { type SessionActions, type SessionEvent, sessionMachine } from './session.machine.js'
+import type { Task } from './command.js'
+import { CommandOrder } from './command-order.js'
+import { DataBudget } from './data-budget.js'
+import type { FullFeature } from './full-feature.js'
+import type { Lun } from './lun.js'
+import { CommandWindow } from './numbering.js'
+import { type SessionActions, sessionMachine } from './session.machine.js'
 
-/** Longest additional headers taken, in bytes: a 260-byte CDB and a bidirectional read length [7143 §11.2.2]. */
-const MAX_AHS_BYTES = 264
-/** Longest data segment before the login is over [7143 §13.12]. */
-const LOGIN_SEGMENT_BYTES = 8192
+/** A connection as its session sees it. */
+export interface Member {
+  /** Settles, either way, when none of its I/O is under way any more. */
+  readonly done: Promise<unknown>
+  end(outcome: 'logout' | 'dropped' | 'reinstated', why: string): void
+}
 
-/** Bursts of 1 MiB keep the memory for solicited data small and cost nothing; nothing is kept of a connection that is lost. */
-const offer: TargetOffer = { ...DEFAULT_OFFER, maxBurstLength: 1 << 20, defaultTime2Retain: 0 }
+export interface SessionFacts {
+  /** Of the connection that it begins with. */
+  readonly sessionId: number
+  readonly parameters: SessionParameters
+  readonly target: Target
+  readonly luns: ReadonlyMap<number, Lun>
+  /** First CmdSN of the full feature phase. */
+  readonly expCmdSn: number
+  /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
+  abortEverywhere(lun: Lun, reset: boolean): Promise<void>
+  /** The session has ended; its volumes have been given back. */
+  ended(): void
+}
 
 type UnitAttentionNotice = Extract<EngineNotice, { kind: 'unit.attention' }>
 
 export class Session implements SessionActions {
-  readonly done: Promise<SessionEnd>
-  readonly task: SessionTask
-  readonly #services: Services
+  readonly id: number
+  readonly parameters: SessionParameters
+  readonly target: Target
+  readonly luns: ReadonlyMap<number, Lun>
+  readonly window: CommandWindow
+  readonly order: CommandOrder
+  readonly budget = new DataBudget()
+  /** Connections in the full feature phase, until they have ended. */
+  readonly phases: FullFeature[] = []
+  readonly #facts: SessionFacts
   readonly #machine: ActorRefFrom<typeof sessionMachine>
-  readonly #writer: PduWriter
-  #connection: Connection
-  #login: LoginPhase | undefined
-  #phase: FullFeature | undefined
-  #asking = false
-  #fault: { error: unknown } | undefined
-  #resolve!: (end: SessionEnd) => void
-  #reject!: (error: unknown) => void
+  /** By connection ID: who may send, or is about to. */
+  readonly #places = new Map<number, Member>()
+  /** Everybody who has not ended, with the connection ID. */
+  readonly #members = new Map<Member, number>()
 
-  constructor(task: SessionTask, services: Services) {
-    this.task = task
-    this.#services = services
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+  /** `founder`: the first connection, with its ID. */
+  constructor(facts: SessionFacts, founder: Member, cid: number) {
+    this.#facts = facts
+    this.id = facts.sessionId
+    this.parameters = facts.parameters
+    this.target = facts.target
+    this.luns = facts.luns
+    this.window = new CommandWindow(facts.expCmdSn)
+    this.order = new CommandOrder(this.window)
+    this.#places.set(cid, founder)
+    this.#members.set(founder, cid)
     this.#machine = createActor(sessionMachine, { input: { session: this } })
     this.#machine.start()
-    const framer = new Framer({ maxDataSegmentLength: LOGIN_SEGMENT_BYTES, maxAhsLength: 0 })
-    this.#connection = new Connection(task.fd, services.output, framer, {
-      pdu: (buffer, head, dataAt, length, digestOk) => this.#pdu(buffer, head, dataAt, length, digestOk),
-      drained: () => this.#guard(() => this.#phase?.drained()),
-      ended: why => this.send({ type: 'socket.closed', why }),
-    })
-    this.#writer = new PduWriter(this.#connection, services.output)
-    this.#login = new LoginPhase(
-      { task, offer, supervisor: services.supervisor, writer: this.#writer },
-      this.#loginHost(),
-    )
   }
 
-  /** Tells the machine. */
-  send(event: SessionEvent): void {
-    this.#machine.send(event)
+  get places(): number {
+    return this.#places.size
   }
 
-  /** A look at the clock, see `Liveness`. */
-  tick(nowMs: number): void {
-    const phase = this.#phase
-    if (!phase || this.#machine.getSnapshot().status !== 'active') return
-    const verdict = phase.liveness.check(nowMs, this.#connection.lastInputMs)
-    if (verdict === 'gone') return this.#drop('the initiator answers no more')
-    if (verdict === 'nothing') return
-    sendPing(phase)
-    this.#connection.flush()
+  get connections(): number {
+    return this.#members.size
   }
 
-  /** See `FullFeature.volumeAborted`; `sessionId` is the session that asked for it. */
-  async volumeAborted({
-    volumeId,
-    reset,
-    sessionId,
-  }: {
-    volumeId: string
-    reset: boolean
-    sessionId: number
-  }): Promise<void> {
-    await this.#phase?.volumeAborted({ volumeId, reset, own: sessionId === this.task.sessionId })
-    this.#connection.flush()
+  get isOpen(): boolean {
+    return this.#machine.getSnapshot().value === 'open'
   }
 
-  /** A session (`sessionId`, 0: none) has done what all others on the volume have to be told of. */
-  unitAttention(what: UnitAttentionNotice): void {
-    if (what.sessionId !== this.task.sessionId) this.#phase?.unitAttention(what)
+  // --- who belongs to it
+
+  /**
+   * Gives a connection its place; it is in the session when this resolves with nothing. One that has the ID of another one takes its place:
+   * that one is logged out, and its tasks have ended by then [7143 §6.3.4].
+   */
+  async admit(member: Member, cid: number): Promise<LoginRefusal | undefined> {
+    if (!this.isOpen) return sessionEnded()
+    const old = this.#places.get(cid)
+    if (!old && this.places >= this.parameters.maxConnections) {
+      return { ...LoginStatus.tooManyConnections, why: `MaxConnections is ${this.parameters.maxConnections}` }
+    }
+    const before = [...this.#members].flatMap(([other, id]) => (id === cid ? [other.done] : []))
+    this.#places.set(cid, member)
+    this.#members.set(member, cid)
+    old?.end('reinstated', 'connection reinstatement [7143 §6.3.4]')
+    await Promise.allSettled(before)
+    return this.isOpen && this.#places.get(cid) === member ? undefined : sessionEnded()
+  }
+
+  /** The connection takes and sends nothing more. `lost`: nobody has logged it out, so the initiator is told on another one. */
+  giveUpPlace(member: Member, lost: boolean): void {
+    const cid = this.#members.get(member)
+    if (cid === undefined || this.#places.get(cid) !== member) return
+    this.#places.delete(cid)
+    this.#machine.send({ type: 'place.left' })
+    if (lost && this.isOpen) this.phases.find(phase => !phase.stopped)?.tellConnectionLost(cid)
+  }
+
+  /** The connection has ended, and with the last one the session. */
+  leave(member: Member, phase: FullFeature | undefined): void {
+    this.giveUpPlace(member, false)
+    this.#members.delete(member)
+    if (phase) this.phases.splice(this.phases.indexOf(phase), 1)
+    this.#machine.send({ type: 'connection.ended' })
+  }
+
+  /** Ends the session with all connections that have a place. */
+  close(outcome: 'logout' | 'dropped', why: string): void {
+    this.#machine.send({ type: 'session.close', outcome, why })
   }
 
   // --- what the machine makes the session do
 
-  abortTasks(): void {
-    this.#connection.flush()
-    this.#connection.destroy()
-    // `settled` may come at once; the machine takes it as its next event.
-    if (this.#phase) this.#phase.abort()
-    else this.send({ type: 'tasks.settled' })
-  }
-
-  requestLogout(deadlineMs: number): void {
-    const phase = this.#phase!
-    const message = asyncMessage.encode({
-      asyncEvent: AsyncEvent.logoutRequest,
-      parameter3: Math.ceil(deadlineMs / 1000),
-      ...phase.numbering.response(),
-    })
-    this.#writer.whole(message, Buffer.alloc(0))
-    this.#connection.flush()
-  }
-
-  finish(): void {
-    this.#connection.flush()
-    this.#connection.finish()
+  endConnections(outcome: 'logout' | 'dropped', why: string): void {
+    for (const member of [...this.#places.values()]) member.end(outcome, why)
   }
 
   release(): void {
-    for (const lun of this.#phase?.luns.values() ?? []) lun.volume.release()
-    if (this.#fault) this.#reject(this.#fault.error)
-    else this.#resolve(this.#machine.getSnapshot().context.end)
+    for (const lun of this.luns.values()) lun.volume.release()
+    this.#facts.ended()
   }
 
-  // --- what the phases tell
+  // --- tasks of all connections
 
-  #pdu(buffer: Buffer, head: number, dataAt: number, length: number, digestOk: boolean): boolean {
-    try {
-      if (this.#phase) return this.#phase.pdu(buffer, head, dataAt, length, digestOk)
-      this.#login?.pdu(buffer, head, dataAt, length)
-      return !this.#asking
-    } catch (error) {
-      this.#crash(error)
-      return false
+  get taskCount(): number {
+    let count = 0
+    for (const phase of this.phases) count += phase.tasks.size
+    return count
+  }
+
+  /** The task with that tag, on whichever connection; tags are unique in the session [7143 §11.2.1.8]. */
+  task(tag: number): Task | undefined {
+    for (let index = 0; index < this.phases.length; index++) {
+      const { tasks } = this.phases[index]!
+      const task = tasks.size > 0 ? tasks.get(tag) : undefined
+      if (task) return task
+    }
+    return undefined
+  }
+
+  /** See `TaskSet.abort`. */
+  abortTasks(which: (task: Task) => boolean): Promise<void>[] {
+    return this.phases.flatMap(phase => phase.tasks.abort(which))
+  }
+
+  abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
+    return this.#facts.abortEverywhere(lun, reset)
+  }
+
+  /**
+   * Some session, maybe this one (`own`), has sent CLEAR TASK SET or (`reset`) LOGICAL UNIT RESET for the volume. Tells the initiator by
+   * a unit attention, and resolves when no I/O of the ended tasks is under way any more. [SAM-5 §6.3.3, §7.4, §7.7]
+   */
+  async volumeAborted({ volumeId, reset, own }: { volumeId: string; reset: boolean; own: boolean }): Promise<void> {
+    for (const lun of this.luns.values()) {
+      if (lun.volumeId !== volumeId) continue
+      const had = this.taskCount
+      const busy = this.abortTasks(task => task.command.lun === lun)
+      const { unitAttentions } = lun.nexus
+      if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
+      else if (!own && this.taskCount < had) {
+        establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
+      }
+      this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
+      await Promise.all(busy)
     }
   }
 
-  #loginHost(): ConstructorParameters<typeof LoginPhase>[1] {
-    return {
-      asked: () => {
-        this.#asking = true
-      },
-      answered: () => {
-        this.#asking = false
-        this.#connection.flush()
-        this.#connection.resume()
-      },
-      completed: opened => this.#enterFullFeature(opened),
-      refused: why => {
-        this.#login = undefined
-        this.send({ type: 'login.refused', why })
-      },
-      drop: why => this.#drop(why),
-      crash: error => this.#crash(error),
-    }
+  /** A session (`sessionId`, 0: none) has done what all others on the volume have to be told of. */
+  unitAttention({ volumeId, sessionId, condition }: UnitAttentionNotice): void {
+    if (sessionId === this.id) return
+    for (const lun of this.luns.values())
+      if (lun.volumeId === volumeId) establishUnitAttention(lun.nexus.unitAttentions, senseCodes[condition])
   }
+}
 
-  #enterFullFeature(opened: OpenedSession): void {
-    const { parameters } = opened
-    const target = {
-      name: parameters.targetName ?? '',
-      portalGroupTag: offer.portalGroupTag,
-      luns: opened.luns.map(grant => grant.lun),
-    }
-    const owner = { id: this.task.sessionId, services: this.#services }
-    const luns = new Map(opened.luns.map(grant => [grant.lun, new Lun(grant, target, owner)]))
-    if (opened.nexusLost) {
-      for (const lun of luns.values()) establishUnitAttention(lun.nexus.unitAttentions, senseCodes.itNexusLossOccurred)
-    }
-    this.#phase = new FullFeature(
-      {
-        connection: this.#connection,
-        writer: this.#writer,
-        numbering: new Numbering(opened.expCmdSn, opened.statSn),
-        parameters,
-        target,
-        luns,
-        cid: opened.cid,
-      },
-      {
-        directory: { list: () => this.#listTargets(parameters.initiatorName) },
-        loggedOut: () => this.send({ type: 'logout.answered' }),
-        broken: why => this.send({ type: 'stream.broken', why }),
-        crash: error => this.#crash(error),
-        settled: () => this.send({ type: 'tasks.settled' }),
-        abortEverywhere: async ({ volumeId }, reset) => {
-          await this.#services.engine.ask({ kind: 'volume.abort', volumeId, sessionId: this.task.sessionId, reset })
-        },
-      },
-    )
-    this.#login = undefined
-    this.#connection.flush() // the last login response has no digest [7143 §6.2]
-    this.#connection.framer.limits = {
-      maxDataSegmentLength: parameters.targetMaxRecvDataSegmentLength,
-      maxAhsLength: MAX_AHS_BYTES,
-    }
-    const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
-    this.#connection.framer.setDigests(digests)
-    this.#writer.setDigests(digests)
-    this.send({ type: 'login.completed' })
-  }
-
-  async #listTargets(
-    initiatorName: string,
-  ): Promise<{ name: string; addresses: { address: string; portalGroupTag: number }[] }[]> {
-    const { sessionId, localAddress } = this.task
-    const reply = await this.#services.supervisor.ask({ kind: 'targets.list', sessionId, initiatorName, localAddress })
-    return reply.targets
-  }
-
-  #drop(why: string): void {
-    this.send({ type: 'session.end', outcome: 'dropped', why })
-  }
-
-  #guard(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      this.#crash(error)
-    }
-  }
-
-  /** Ends the session at once; whatever it held is given back, and the supervisor hears of the error. */
-  #crash(error: unknown): void {
-    this.#fault ??= { error }
-    this.#drop('a fault of the server')
-  }
+function sessionEnded(): LoginRefusal {
+  return { ...LoginStatus.sessionDoesNotExist, why: 'the session is ending' }
 }

@@ -40,7 +40,7 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
   const lun = phase.luns.get(number)
   const abortAll = (): Result => ({
     response: functionComplete,
-    busy: phase.tasks.abort(task => task.command.lun === lun),
+    busy: phase.session.abortTasks(task => task.command.lun === lun),
   })
   switch (request.function) {
     case TaskManagementFunction.abortTask:
@@ -68,8 +68,8 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
 
 /** "Task does not exist" is for a task that has ended, or a number that is not in the window [7143 §11.6.1]. */
 function abortTask(phase: FullFeature, { referencedTaskTag, refCmdSn }: TaskManagementRequest): Result {
-  const found = phase.tasks.get(referencedTaskTag) !== undefined
-  const busy = phase.tasks.abort(task => task.command.initiatorTaskTag === referencedTaskTag)
+  const found = phase.session.task(referencedTaskTag) !== undefined
+  const busy = phase.session.abortTasks(task => task.command.initiatorTaskTag === referencedTaskTag)
   const { functionComplete, taskDoesNotExist } = TaskManagementStatus
   return { response: found || phase.order.passOver(refCmdSn) ? functionComplete : taskDoesNotExist, busy }
 }

@@ -1,12 +1,12 @@
 /**
- * The tasks of a session: commands that were not done in the section in which they arrived, and the I/O that is under way for them.
+ * The tasks of a connection: commands that were not done in the section in which they arrived, and the I/O that is under way for them.
  *
  * An aborted task is never answered, but its I/O goes on until it settles; whoever must know that nothing touches the volume
- * any more waits for that, and the session itself does not end before.
+ * any more waits for that, and the connection itself does not end before.
  */
 import type { Command, Task } from './command.js'
-import { DataBudget } from './data-budget.js'
-import type { Numbering } from './numbering.js'
+import type { DataBudget } from './data-budget.js'
+import type { CommandWindow } from './numbering.js'
 
 /** Immediate commands do not count in the command window; so many may run beside it [7143 §4.2.2.1]. */
 const MAX_IMMEDIATE_TASKS = 32
@@ -21,16 +21,18 @@ export interface TaskSetHost {
 }
 
 export class TaskSet {
-  readonly budget = new DataBudget()
+  /** Memory for solicited data, of the whole session. */
+  readonly budget: DataBudget
   readonly #byTag = new Map<number, Task>()
-  readonly #numbering: Numbering
+  readonly #window: CommandWindow
   readonly #host: TaskSetHost
   #immediate = 0
   #inFlight = 0
   #ended = false
 
-  constructor(numbering: Numbering, host: TaskSetHost) {
-    this.#numbering = numbering
+  constructor(window: CommandWindow, budget: DataBudget, host: TaskSetHost) {
+    this.#window = window
+    this.budget = budget
     this.#host = host
   }
 
@@ -58,7 +60,7 @@ export class TaskSet {
     if (command.kept) return
     command.kept = true
     if (command.immediate) this.#immediate++
-    else this.#numbering.taskBegan()
+    else this.#window.taskBegan()
   }
 
   /** The command is about to be answered, or never will be. */
@@ -67,7 +69,7 @@ export class TaskSet {
     command.kept = false
     this.#byTag.delete(command.initiatorTaskTag)
     if (command.immediate) this.#immediate--
-    else this.#numbering.taskEnded()
+    else this.#window.taskEnded()
     this.budget.release(command)
   }
 
@@ -110,7 +112,7 @@ export class TaskSet {
     )
   }
 
-  /** Goes on with what `waiting` brings, unless the session has ended meanwhile. */
+  /** Goes on with what `waiting` brings, unless the connection has ended meanwhile. */
   later<T>(waiting: Promise<T>, then: (value: T) => void): void {
     waiting
       .then(value => {
@@ -121,9 +123,14 @@ export class TaskSet {
       .catch((error: unknown) => this.#host.crash(error))
   }
 
+  /** The tasks there are. */
+  list(): Task[] {
+    return [...this.#byTag.values()]
+  }
+
   /** Ends the tasks that `which` chooses, without an answer; returns the I/O of theirs that is under way. It never rejects. */
   abort(which: (task: Task) => boolean): Promise<void>[] {
-    const chosen = [...this.#byTag.values()].filter(which)
+    const chosen = this.list().filter(which)
     for (const task of chosen) {
       task.aborted = true
       this.close(task.command)

@@ -1,18 +1,18 @@
 /**
- * A session worker: the thread that Piscina runs sessions in, and what all of its sessions share: its slot in the control blocks, one port to
+ * A session worker: the thread that Piscina runs connections in, and what all of them share: its slot in the control blocks, one port to
  * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
  */
 import { MessageChannel, type MessagePort, parentPort, threadId } from 'node:worker_threads'
 import {
   type BorrowerRequest,
+  type ConnectionEnd,
+  type ConnectionTask,
   compileSchema,
   type EngineNotice,
   type EngineReplies,
   engineNoticeSchema,
   faults,
   Requester,
-  type SessionEnd,
-  type SessionTask,
   type SessionWorkerData,
   type SupervisorNotice,
   type SupervisorReplies,
@@ -22,11 +22,12 @@ import {
   WorkerSlots,
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
+import { ConnectionActor } from './connection-actor.js'
 import { Output } from './output.js'
 import type { Services, StorageEngine } from './services.js'
-import { Session } from './session.js'
+import type { Session } from './session.js'
 
-/** How often silent sessions are looked for. */
+/** How often silent connections are looked for. */
 const TICK_MS = 5_000
 
 const isSupervisorNotice = compileSchema<SupervisorNotice>(supervisorNoticeSchema)
@@ -37,7 +38,8 @@ export class SessionWorker implements Services {
   readonly supervisor: Requester<SupervisorRequest, SupervisorReplies>
   readonly engine: StorageEngine
   readonly volumes: BorrowedVolumes
-  readonly #sessions = new Map<number, Session>()
+  readonly sessions = new Map<number, Session>()
+  readonly #connections = new Map<number, ConnectionActor>()
 
   /** Claims a slot and shows itself to the supervisor, which passes the engine's port on. */
   constructor(data: SessionWorkerData) {
@@ -60,26 +62,24 @@ export class SessionWorker implements Services {
     setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
-  /** Runs one session to its end. */
-  async run(task: SessionTask): Promise<SessionEnd> {
-    const session = new Session(task, this)
-    this.#sessions.set(task.sessionId, session)
+  /** Runs one connection to its end. */
+  async run(task: ConnectionTask): Promise<ConnectionEnd> {
+    const connection = new ConnectionActor(task, this)
+    this.#connections.set(task.connectionId, connection)
     try {
-      return await session.done
+      return await connection.done
     } finally {
-      this.#sessions.delete(task.sessionId)
+      this.#connections.delete(task.connectionId)
     }
   }
 
   #supervisorNotice(notice: SupervisorNotice): void {
     switch (notice.kind) {
-      case 'session.end':
-        return this.#sessions
-          .get(notice.sessionId)
-          ?.send({ type: 'session.end', outcome: notice.outcome, why: notice.why })
+      case 'connection.end':
+        return this.#connections.get(notice.connectionId)?.end(notice.outcome, notice.why)
       case 'worker.drain':
-        for (const session of [...this.#sessions.values()]) {
-          session.send({ type: 'session.drain', deadlineMs: notice.deadlineMs, why: notice.why })
+        for (const connection of [...this.#connections.values()]) {
+          connection.send({ type: 'connection.drain', deadlineMs: notice.deadlineMs, why: notice.why })
         }
     }
   }
@@ -89,12 +89,15 @@ export class SessionWorker implements Services {
       case 'gate.opened':
         return this.volumes.gateOpened(notice.volumeId)
       case 'tasks.abort': {
-        const ended = [...this.#sessions.values()].map(session => session.volumeAborted(notice))
+        const { volumeId, reset, sessionId } = notice
+        const ended = [...this.sessions.values()].map(session =>
+          session.volumeAborted({ volumeId, reset, own: session.id === sessionId }),
+        )
         void Promise.all(ended).then(() => this.#done(notice))
         return
       }
       case 'unit.attention':
-        for (const session of this.#sessions.values()) session.unitAttention(notice)
+        for (const session of this.sessions.values()) session.unitAttention(notice)
         this.#done(notice)
     }
   }
@@ -106,7 +109,7 @@ export class SessionWorker implements Services {
 
   #tick(): void {
     const nowMs = performance.now()
-    for (const session of this.#sessions.values()) session.tick(nowMs)
+    for (const connection of this.#connections.values()) connection.tick(nowMs)
   }
 }
 

@@ -9,7 +9,6 @@ const refusal =
   (why: string): LoginRefusal => ({ class: status >>> 8, detail: status & 0xff, why })
 
 export const targetNotFound = refusal(0x0203)
-export const tooManyConnections = refusal(0x0206)
 export const missingParameter = refusal(0x0207)
 export const sessionDoesNotExist = refusal(0x020a)
 export const targetError = refusal(0x0300)

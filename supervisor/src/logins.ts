@@ -1,5 +1,5 @@
 /**
- * What sessions ask while they log in: may they, which nexus they are, which disks they get, which targets there are.
+ * What connections ask while they log in: may they, which nexus they are, which disks they get, which targets there are.
  */
 import { type Address, formatAddress } from '@scsipub/config'
 import {
@@ -12,10 +12,17 @@ import {
 import type { Admission } from './admission.js'
 import type { Engine } from './engine.js'
 import { type Log, printable } from './log.js'
-import { missingParameter, outOfResources, serviceUnavailable, targetError, targetNotFound } from './login-status.js'
+import {
+  missingParameter,
+  outOfResources,
+  serviceUnavailable,
+  sessionDoesNotExist,
+  targetError,
+  targetNotFound,
+} from './login-status.js'
 import type { NexusRegistry } from './nexus-registry.js'
 import { partyOf } from './peer.js'
-import type { Session, SessionHost } from './session-host.js'
+import type { HostedConnection, Session, SessionHost } from './session-host.js'
 import { type Target, type TargetDirectory, volumeSpec } from './targets.js'
 
 type Identify = Extract<SupervisorRequest, { kind: 'target.identify' }>
@@ -49,7 +56,7 @@ export class Logins {
     this.#draining = true
   }
 
-  /** Answers one request of a session; the value is the reply. */
+  /** Answers one request of a connection; the value is the reply. */
   async serve(request: SupervisorRequest): Promise<SupervisorReplies[SupervisorRequest['kind']]> {
     if (request.kind === 'targets.list') return this.#list(request)
     const reply = request.kind === 'target.identify' ? this.#identify(request) : await this.#open(request)
@@ -57,12 +64,16 @@ export class Logins {
     return reply
   }
 
-  /** Undoes what the login of a session did; its run has ended. */
+  /** Undoes what the login of a connection did; its run has ended. */
+  connectionEnded({ admitted, peerAddress }: HostedConnection): void {
+    const { admission } = this.#parts
+    if (admitted) admission.leave(peerAddress)
+    admission.disconnect(peerAddress)
+  }
+
+  /** Undoes what the login of a session did; all of its connections have ended. */
   sessionEnded(session: Session): void {
-    const { registry, admission } = this.#parts
-    registry.close(session.id)
-    if (session.admitted) admission.leave(session.peerAddress)
-    admission.disconnect(session.peerAddress)
+    this.#parts.registry.close(session.id)
     this.#destroy(session.volumeIds)
   }
 
@@ -74,19 +85,23 @@ export class Logins {
 
   async #open(request: Open): Promise<Opened> {
     const { hosts, registry } = this.#parts
-    const session = hosts().get(request.sessionId)
-    if (!session) return { refuse: serviceUnavailable('the connection has gone') }
+    const connection = hosts().get(request.connectionId)
+    if (!connection) return { refuse: serviceUnavailable('the connection has gone') }
+    const { session } = connection
     if (this.#draining) return { refuse: draining() }
     const target = this.#targetOf(request)
     if (target && 'refuse' in target) return target
     const claim = {
       ...request,
+      sessionId: session.id,
       targetName: target?.name ?? '',
-      principal: target?.private ? partyOf(session.peerAddress) : '',
+      principal: target?.private ? partyOf(connection.peerAddress) : '',
     }
-    const nexus = target ? await registry.open(claim) : registry.openDiscovery(request)
+    const nexus = target ? await registry.open(claim) : registry.openDiscovery(claim)
     if ('refuse' in nexus) return nexus
-    const opened = await this.#furnish(session, target)
+    if ('joins' in nexus) return this.#join(connection, request, nexus.joins)
+    connection.cid = request.cid
+    const opened = await this.#furnish(connection, target)
     if ('refuse' in opened) {
       registry.close(session.id)
       return opened
@@ -101,23 +116,54 @@ export class Logins {
       sessionId: session.id,
       ...session.login,
       isid: request.isid,
-      remote: session.remoteAddress,
+      remote: connection.remoteAddress,
       reinstated: nexus.reinstated,
     })
     return { tsih: nexus.tsih, nexusLost: nexus.reinstated, luns: opened.luns }
   }
 
+  /**
+   * Lets a connection into a live session. On free targets it counts like a session of its party, so that sessions of many connections
+   * do not get round the caps; one that takes the place of another connection takes over its place in the count too.
+   */
+  #join(connection: HostedConnection, { tsih, cid }: Open, sessionId: number): Opened {
+    const { admission, hosts } = this.#parts
+    const session = hosts().session(sessionId)
+    if (!session?.login) return { refuse: sessionDoesNotExist('the session has ended') }
+    if (hosts().get(connection.id) !== connection) return { refuse: serviceUnavailable('the connection has gone') }
+    if (session.volumeIds.length > 0) {
+      const old = [...session.connections].find(other => other.cid === cid && other.admitted)
+      if (old) old.admitted = false
+      else {
+        const refuse = admission.admit(connection.peerAddress)
+        if (refuse) return { refuse }
+      }
+      connection.admitted = true
+    }
+    connection.cid = cid
+    hosts().join(connection, session)
+    this.#parts.log.info({
+      event: 'connection.added',
+      sessionId,
+      ...session.login,
+      cid,
+      remote: connection.remoteAddress,
+    })
+    return { joins: tsih }
+  }
+
   /** Counts the session and opens its disks. */
   async #furnish(
-    session: Session,
+    connection: HostedConnection,
     target: Target | undefined,
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
     const { admission, hosts } = this.#parts
+    const { session, peerAddress } = connection
     if (!hosts().isLive(session.id)) return { refuse: serviceUnavailable('the connection has gone') }
     if (!target || target.private) {
-      const refuse = admission.admit(session.peerAddress)
+      const refuse = admission.admit(peerAddress)
       if (refuse) return { refuse }
-      session.admitted = true
+      connection.admitted = true
     }
     if (!target) return { luns: [] }
     const opened = await this.#openDisks(target, session.id)
@@ -129,8 +175,8 @@ export class Logins {
     if (target.private)
       this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
     if (gone) return { refuse: serviceUnavailable('the connection has gone') }
-    if (session.admitted) admission.leave(session.peerAddress)
-    session.admitted = false
+    if (connection.admitted) admission.leave(peerAddress)
+    connection.admitted = false
     return opened
   }
 
@@ -173,21 +219,22 @@ export class Logins {
   }
 
   /** SendTargets: every target in discovery, one's own in a normal session [7143 Appendix C]. */
-  #list({ sessionId, localAddress }: List): SupervisorReplies['targets.list'] {
+  #list({ connectionId, localAddress }: List): SupervisorReplies['targets.list'] {
     const { hosts, directory, advertise } = this.#parts
-    const own = hosts().get(sessionId)?.login?.target
+    const own = hosts().get(connectionId)?.session.login?.target
     const names = own === undefined || own === 'discovery' ? directory.names() : [own]
     const address = advertise ? formatAddress(advertise) : localAddress
     return { targets: names.map(name => ({ name, addresses: [{ address, portalGroupTag: PORTAL_GROUP_TAG }] })) }
   }
 
   #logRefusal(request: Identify | Open, refuse: LoginRefusal): void {
+    const connection = this.#parts.hosts().get(request.connectionId)
     this.#parts.log.info({
       event: 'login.refused',
-      sessionId: request.sessionId,
+      sessionId: connection?.session.id,
       initiator: printable(request.initiatorName),
       target: request.targetName === undefined ? request.sessionType : printable(request.targetName),
-      remote: this.#parts.hosts().get(request.sessionId)?.remoteAddress,
+      remote: connection?.remoteAddress,
       status: `${hex(refuse.class)}${hex(refuse.detail)}`,
       why: refuse.why,
     })

@@ -1,22 +1,23 @@
 /**
  * Which session is which nexus: (initiator name, ISID, target name, portal group) [7143 §3.4.3], and the rules for a login
- * that meets a live one [7143 §6.3.1, §6.3.5]:
+ * that meets a live one [7143 §6.3.1, §6.3.4, §6.3.5]:
  *
- *   | TSIH  | nexus live | CID        |                                                                   |
- *   | 0     | no         | -          | a new session                                                     |
- *   | 0     | yes        | -          | session reinstatement: the old session ends, then a new one       |
- *   | not 0 | no, or not that TSIH | - | 020a, session does not exist                                      |
- *   | not 0 | yes        | another    | 0206, too many connections: MaxConnections is 1                   |
- *   | not 0 | yes        | the same   | connection reinstatement, see `#reinstateConnection`: 020a         |
+ *   | TSIH  | nexus live           |                                                            |
+ *   | 0     | no                   | a new session                                              |
+ *   | 0     | yes                  | session reinstatement: the old session ends, then a new one |
+ *   | not 0 | no, or not that TSIH | 020a, session does not exist                               |
+ *   | not 0 | yes                  | another connection of the session, if the session agrees   |
+ *
+ * How many connections a session may have, and which of them has the same CID, the session itself knows best, in its worker.
  *
  * The portal group is always 1. To the nexus of the RFC a *principal* is added: where nobody is authenticated, initiator
- * name and ISID are mere claims and easily guessed, and a stranger must not throw out a live session by them. Principals
+ * name and ISID are mere claims and easily guessed, and a stranger must not throw out a live session by them, nor join it. Principals
  * do not meet; who is one, the caller says.
  *
- * Left out: discovery sessions are no nexus; they only have a TSIH. More than one connection a session.
+ * Left out: discovery sessions are no nexus; they only have a TSIH, and one connection.
  */
 import type { LoginRefusal } from '@scsipub/contract'
-import { outOfResources, serviceUnavailable, sessionDoesNotExist, tooManyConnections } from './login-status.js'
+import { outOfResources, serviceUnavailable, sessionDoesNotExist } from './login-status.js'
 import { TsihAllocator } from './tsih.js'
 
 export interface NexusClaim {
@@ -27,10 +28,13 @@ export interface NexusClaim {
   readonly isid: string
   readonly targetName: string
   readonly tsih: number
-  readonly cid: number
 }
 
-export type NexusGrant = { readonly tsih: number; readonly reinstated: boolean } | { readonly refuse: LoginRefusal }
+/** `joins`: number of the live session that the claim is for. */
+export type NexusGrant =
+  | { readonly tsih: number; readonly reinstated: boolean }
+  | { readonly joins: number }
+  | { readonly refuse: LoginRefusal }
 
 /** What the registry needs to know of sessions, and to do to them. */
 export interface Sessions {
@@ -44,7 +48,6 @@ interface Nexus {
   readonly key: string
   readonly sessionId: number
   readonly tsih: number
-  readonly cid: number
 }
 
 export class NexusRegistry {
@@ -52,6 +55,7 @@ export class NexusRegistry {
   readonly #tsihs = new TsihAllocator()
   readonly #byKey = new Map<string, Nexus>()
   readonly #bySession = new Map<number, Nexus>()
+  readonly #byTsih = new Map<number, Nexus>()
   readonly #queues = new Map<string, Promise<unknown>>()
 
   constructor(sessions: Sessions) {
@@ -61,6 +65,11 @@ export class NexusRegistry {
   /** Live sessions, discovery included. */
   get size(): number {
     return this.#bySession.size
+  }
+
+  /** Number of the live session with that TSIH. */
+  sessionOf(tsih: number): number | undefined {
+    return this.#byTsih.get(tsih)?.sessionId
   }
 
   /** Opens a nexus by the rules above. Logins of one nexus are taken one after the other, in the order of their calls. */
@@ -78,7 +87,7 @@ export class NexusRegistry {
   /** Gives a discovery session its TSIH; none can be continued, so any TSIH but 0 is unknown [7143 §6.3.1]. */
   openDiscovery({ sessionId, tsih }: Pick<NexusClaim, 'sessionId' | 'tsih'>): NexusGrant {
     if (tsih !== 0) return { refuse: sessionDoesNotExist(`no discovery session has TSIH ${tsih}`) }
-    return this.#register({ key: '', sessionId, cid: 0 }, false)
+    return this.#register({ key: '', sessionId }, false)
   }
 
   /** Forgets the session; its run has ended. One that never opened a nexus is no error. */
@@ -86,6 +95,7 @@ export class NexusRegistry {
     const nexus = this.#bySession.get(sessionId)
     if (!nexus) return
     this.#bySession.delete(sessionId)
+    this.#byTsih.delete(nexus.tsih)
     this.#tsihs.release(nexus.tsih)
     if (this.#byKey.get(nexus.key) === nexus) this.#byKey.delete(nexus.key)
   }
@@ -95,24 +105,12 @@ export class NexusRegistry {
     if (claim.tsih !== 0) return this.#continue(old, claim)
     if (old && !(await this.#end(old, 'session reinstatement [7143 §6.3.5]'))) return { refuse: stuck() }
     if (!this.#sessions.isLive(claim.sessionId)) return { refuse: serviceUnavailable('the connection has gone') }
-    return this.#register({ key, sessionId: claim.sessionId, cid: claim.cid }, old !== undefined)
+    return this.#register({ key, sessionId: claim.sessionId }, old !== undefined)
   }
 
-  async #continue(old: Nexus | undefined, { tsih, cid }: NexusClaim): Promise<NexusGrant> {
+  #continue(old: Nexus | undefined, { tsih }: NexusClaim): NexusGrant {
     if (!old || old.tsih !== tsih) return { refuse: sessionDoesNotExist(`this nexus has no session with TSIH ${tsih}`) }
-    if (old.cid !== cid) return { refuse: tooManyConnections('MaxConnections is 1') }
-    return this.#reinstateConnection(old)
-  }
-
-  /**
-   * A login with the CID of a live connection first does what a Logout of that connection would [7143 §6.3.4]. At
-   * ErrorRecoveryLevel 0 its tasks end with it, and since it was the only connection of its session, so does the session
-   * [7143 §7.1.5]. Nothing is left that the new connection could join, so it is told the truth: the session does not exist.
-   * The initiator then logs in with TSIH 0.
-   */
-  async #reinstateConnection(old: Nexus): Promise<NexusGrant> {
-    if (!(await this.#end(old, 'connection reinstatement [7143 §6.3.4]'))) return { refuse: stuck() }
-    return { refuse: sessionDoesNotExist('the session ended with its only connection, ErrorRecoveryLevel is 0') }
+    return { joins: old.sessionId }
   }
 
   /** Ends an old session; its run's end has taken it out of the maps, which `close` makes sure of. */
@@ -128,6 +126,7 @@ export class NexusRegistry {
     if (tsih === undefined) return { refuse: outOfResources('all 65535 session handles are taken') }
     const registered = { ...nexus, tsih }
     this.#bySession.set(nexus.sessionId, registered)
+    this.#byTsih.set(tsih, registered)
     if (nexus.key !== '') this.#byKey.set(nexus.key, registered)
     return { tsih, reinstated }
   }

@@ -1,8 +1,8 @@
 /**
- * The session workers: Piscina as a host of actors, one `run()` a session, which ends with the session. A rejected run is
+ * The session workers: Piscina as a host of actors, one `run()` a connection, which ends with the connection. A rejected run is
  * the EXIT signal: its worker is dead, and so are the sessions on it; Piscina starts another.
  *
- * Placement is ours, by the number of sessions: Piscina's own balancer passes over workers that have a task, since it takes
+ * Placement is ours, by the number of connections, or where the connection's session is: Piscina's own balancer passes over workers that have a task, since it takes
  * every one of them for "abortable", and queues what is left.
  *
  * Left out: rolling restarts, and giving the sessions of a dead worker to another.
@@ -11,13 +11,13 @@ import { fileURLToPath } from 'node:url'
 import type { MessagePort, Worker } from 'node:worker_threads'
 import {
   answer,
+  type ConnectionEnd,
+  type ConnectionTask,
   compileSchema,
-  type SessionEnd,
-  type SessionTask,
+  connectionEndSchema,
   type SessionWorkerData,
   type SupervisorNotice,
   type SupervisorRequest,
-  sessionEndSchema,
   supervisorRequestSchema,
   type WorkerReady,
   WorkerSlots,
@@ -33,26 +33,26 @@ export interface PoolOptions {
   /** Makes a worker known to the engine, and takes it away again after its death. */
   readonly attach: (slot: number, enginePort: MessagePort) => Promise<unknown>
   readonly detach: (slot: number) => Promise<unknown>
-  /** Answers what a session asks; the value becomes the reply. */
+  /** Answers what a connection asks; the value becomes the reply. */
   readonly serve: (request: SupervisorRequest) => Promise<unknown>
   /** Called when no worker is left and none will come. */
   readonly onFailure: (why: string) => void
 }
 
-/** A session that has been placed: where, and how it ends. `end` rejects when the worker died; its thread is gone then. */
+/** A connection that has been placed: where, and how it ends. `end` rejects when the worker died; its thread is gone then. */
 export interface PlacedRun {
   readonly worker: WorkerLife
-  readonly end: Promise<SessionEnd>
+  readonly end: Promise<ConnectionEnd>
 }
 
 const MAX_OLD_GENERATION_MB = 512
 const isSupervisorRequest = compileSchema<SupervisorRequest>(supervisorRequestSchema)
-const isSessionEnd = compileSchema<SessionEnd>(sessionEndSchema)
+const isConnectionEnd = compileSchema<ConnectionEnd>(connectionEndSchema)
 
 export class SessionPool {
   readonly #options: PoolOptions
   readonly #slots = new WorkerSlots()
-  readonly #piscina: Piscina<SessionTask, unknown>
+  readonly #piscina: Piscina<ConnectionTask, unknown>
   readonly #usable = new Map<number, WorkerLife>()
   readonly #created = new Set<number>()
   readonly #attached = new Map<number, WorkerLife>()
@@ -102,9 +102,9 @@ export class SessionPool {
     return this.#usable.size
   }
 
-  /** The threads by their sessions, for logs and tests: thread id → sessions. */
+  /** The threads by their connections, for logs and tests: thread id → connections. */
   load(): Map<number, number> {
-    return new Map([...this.#usable.values()].map(worker => [worker.threadId, worker.sessions]))
+    return new Map([...this.#usable.values()].map(worker => [worker.threadId, worker.connections]))
   }
 
   /** Settles when there is a worker to run on. */
@@ -112,12 +112,13 @@ export class SessionPool {
     while (this.#usable.size === 0) await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
-  /** Runs a session on the worker that has the fewest; undefined when there is none at the moment. */
-  run(task: SessionTask): PlacedRun | undefined {
-    let worker: WorkerLife | undefined
-    for (const other of this.#usable.values()) if (!worker || other.sessions < worker.sessions) worker = other
+  /** Runs a connection on `wanted`, or when that is gone on the worker that has the fewest; undefined when there is none at the moment. */
+  run(task: ConnectionTask, wanted?: WorkerLife): PlacedRun | undefined {
+    let worker = wanted && this.#usable.get(wanted.threadId)
+    if (!worker)
+      for (const other of this.#usable.values()) if (!worker || other.connections < worker.connections) worker = other
     if (!worker) return undefined
-    worker.sessions++
+    worker.connections++
     this.#placing = worker.threadId // read by the balancer, which `run` calls before it returns
     return { worker, end: this.#endOf(worker, this.#piscina.run(task)) }
   }
@@ -133,16 +134,16 @@ export class SessionPool {
     await this.#piscina.destroy()
   }
 
-  async #endOf(worker: WorkerLife, run: Promise<unknown>): Promise<SessionEnd> {
+  async #endOf(worker: WorkerLife, run: Promise<unknown>): Promise<ConnectionEnd> {
     try {
       const end = await run
-      if (!isSessionEnd(end)) throw new Error('a session ended with a result that does not fit the contract')
+      if (!isConnectionEnd(end)) throw new Error('a connection ended with a result that does not fit the contract')
       return end
     } catch (error) {
       if (!this.#usable.has(worker.threadId)) await worker.gone
       throw error
     } finally {
-      worker.sessions--
+      worker.connections--
     }
   }
 
@@ -195,7 +196,7 @@ export class SessionPool {
       event: 'worker.died',
       threadId: worker.threadId,
       slot: worker.slot,
-      sessions: worker.sessions,
+      connections: worker.connections,
     })
     try {
       await this.#options.detach(worker.slot)

@@ -64,12 +64,56 @@ t.test('TSIH not 0 [7143 §6.3.1]', async t => {
   const peer = await server.connect()
   t.equal(refusal(await peer.open({ tsih: 77 })), 0x020a, 'no such TSIH')
   t.equal(refusal(await peer.open({ tsih, isid: '00023d0000ff' })), 0x020a, 'that TSIH, but another ISID')
-  t.equal(refusal(await peer.open({ tsih, cid: 1 })), 0x0206, 'a second connection')
   t.equal(refusal(await peer.open({ sessionType: 'discovery', tsih })), 0x020a, 'discovery')
   t.match(await live.send({ do: 'where' }), { threadId: Number }, 'the live session has not noticed')
-  t.equal(refusal(await peer.open({ tsih, cid: 0 })), 0x020a, 'the same connection: ends the old one [7143 §6.3.4]')
-  await live.closed
-  granted(await peer.open())
+  t.same(await peer.open({ tsih, cid: 1 }), { joins: tsih }, 'another connection of the session')
+  live.socket.destroy()
+  t.match(await server.logged('connection.ended'), { tsih, cid: 0 }, 'the session goes on with it')
+  t.notOk(server.log.some(line => line.event === 'session.ended'))
+  const next = await server.connect()
+  t.equal(granted(await next.open()).nexusLost, true)
+  await peer.closed
+})
+
+t.test('a connection that is handed back goes on in the worker of the session that it names [7143 §6.3.1]', async t => {
+  const server = start(t)
+  const live = await server.connect()
+  const { tsih } = granted(await live.open())
+  const home = (await live.send({ do: 'where' }))?.['threadId']
+  const first = await server.connect()
+  t.match(await first.send({ do: 'handBack', tsih }), { threadId: home })
+  const before = readdirSync('/proc/self/fd').length
+  const peers = await Promise.all(Array.from({ length: 4 }, () => server.connect()))
+  for (const peer of peers) {
+    t.match(await peer.send({ do: 'handBack', tsih }), { threadId: home, received: 'handed back' })
+    t.match(await peer.send({ do: 'where' }), { threadId: home })
+  }
+  t.match(await first.send({ do: 'handBack', tsih: 4711 }), undefined, 'once only')
+  for (const peer of peers) peer.socket.destroy()
+  t.ok(await descriptorsAtMost(before), 'no descriptor has leaked')
+})
+
+t.test('a connection that names no live session goes on somewhere', async t => {
+  const server = start(t)
+  const peer = await server.connect()
+  t.match(await peer.send({ do: 'handBack', tsih: 4711 }), { received: 'handed back' })
+})
+
+t.test('each connection of a session counts against the caps, until it ends', async t => {
+  const env = { SCSIPUB_FREE_CAPLOOPBACK: 'true', SCSIPUB_FREE_MAXSESSIONSPERADDRESS: '2' }
+  const server = start(t, { env })
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => server.connect()))
+  const { tsih } = granted(await first!.open())
+  t.same(await second!.open({ tsih, cid: 1 }), { joins: tsih })
+  t.equal(refusal(await third!.open({ tsih, cid: 2 })), 0x0301)
+  t.same(await third!.open({ tsih, cid: 1 }), { joins: tsih }, 'in the place of another one')
+  second!.socket.destroy()
+  await server.logged('connection.ended')
+  const fourth = await server.connect()
+  t.equal(refusal(await fourth.open({ isid: '00023d000002' })), 0x0301, 'the place was taken over')
+  third!.socket.destroy()
+  await server.logged('connection.ended', line => line['remote'] === `127.0.0.1:${third!.localPort}`)
+  granted(await fourth.open({ isid: '00023d000002' }))
 })
 
 t.test(

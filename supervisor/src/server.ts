@@ -124,7 +124,14 @@ export class Server {
       onFailure,
     })
     undo.push(() => pool.close())
-    const host: SessionHost = new SessionHost({ pool, log, limits, onEnd: session => logins.sessionEnded(session) })
+    const host: SessionHost = new SessionHost({
+      pool,
+      log,
+      limits,
+      sessionOf: tsih => registry.sessionOf(tsih),
+      onConnectionEnd: connection => logins.connectionEnded(connection),
+      onSessionEnd: session => logins.sessionEnded(session),
+    })
     const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'

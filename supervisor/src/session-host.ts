@@ -1,20 +1,22 @@
 /**
- * The sessions that there are, from the accepted connection to the end of its run. Kept small: thousands of them are idle.
+ * The connections that there are, each from its accept to the end of its run, and the sessions that they belong to. Kept small: thousands
+ * of them are idle.
  *
  * Of each connection the supervisor holds a descriptor of its own, as a bare number: it never reads it, and while it is
- * open the connection outlives the worker. The actor has a duplicate and closes that by itself; each side closes only its own.
+ * open the connection outlives the worker. The actor has a duplicate and closes that by itself; each side closes only its own. So a
+ * connection whose first words name a live session can be given to that session's worker, where all of its connections are.
  *
  * Left out: giving the connection of a dead worker to another one.
  */
 import { closeSync, fstatSync } from 'node:fs'
-import type { SessionEnd } from '@scsipub/contract'
+import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
 import { dup, shutdown } from '@scsipub/posix'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
 import type { SessionPool } from './pool.js'
 import type { WorkerLife } from './worker-life.js'
 
-export interface Session {
+export interface HostedConnection {
   readonly id: number
   /** Ours. */
   readonly fd: number
@@ -22,10 +24,20 @@ export interface Session {
   readonly peerAddress: string
   readonly remoteAddress: string
   worker: WorkerLife | undefined
+  /** Its own, until it joins another one. */
+  session: Session
+  /** Connection ID, once it has been let into a session. */
+  cid: number | undefined
+  /** Counted against the caps of its party. */
+  admitted: boolean
+}
+
+export interface Session {
+  /** That of the connection that it began with. */
+  readonly id: number
+  readonly connections: Set<HostedConnection>
   /** Set by a login that has succeeded, for the log. */
   login: { readonly initiator: string; readonly target: string; readonly tsih: number } | undefined
-  /** Counted as a session of its party. */
-  admitted: boolean
   /** Volumes that end with the session. */
   volumeIds: readonly string[]
   /** Who waits for the end. */
@@ -45,34 +57,40 @@ export interface EndLimits {
   readonly cutMs: number
 }
 
-const MAX_SESSION_ID = 0xffffffff
+export interface SessionHostParts {
+  readonly pool: SessionPool
+  readonly log: Log
+  readonly limits: EndLimits
+  /** Number of the live session with that TSIH. */
+  readonly sessionOf: (tsih: number) => number | undefined
+  /** A connection has ended; when it was the last one of its session, `onSessionEnd` follows. */
+  readonly onConnectionEnd: (connection: HostedConnection) => void
+  readonly onSessionEnd: (session: Session) => void
+}
+
+const MAX_ID = 0xffffffff
 
 export class SessionHost implements Sessions {
-  readonly #pool: SessionPool
-  readonly #log: Log
-  readonly #limits: EndLimits
-  readonly #onEnd: (session: Session) => void
+  readonly #parts: SessionHostParts
+  readonly #connections = new Map<number, HostedConnection>()
   readonly #sessions = new Map<number, Session>()
   #lastId = 0
   #whenEmpty: (() => void) | undefined
 
-  constructor({
-    pool,
-    log,
-    limits,
-    onEnd,
-  }: { pool: SessionPool; log: Log; limits: EndLimits; onEnd: (session: Session) => void }) {
-    this.#pool = pool
-    this.#log = log
-    this.#limits = limits
-    this.#onEnd = onEnd
+  constructor(parts: SessionHostParts) {
+    this.#parts = parts
   }
 
+  /** Sessions, with those that are about to log in. */
   get size(): number {
     return this.#sessions.size
   }
 
-  get(sessionId: number): Session | undefined {
+  get(connectionId: number): HostedConnection | undefined {
+    return this.#connections.get(connectionId)
+  }
+
+  session(sessionId: number): Session | undefined {
     return this.#sessions.get(sessionId)
   }
 
@@ -80,57 +98,55 @@ export class SessionHost implements Sessions {
     return this.#sessions.has(sessionId)
   }
 
-  /** Runs a session on a connection whose descriptor becomes the host's; settles, never rejects, when it has ended. */
+  /** Runs a connection whose descriptor becomes the host's; settles, never rejects, when it has ended. */
   async host({ fd, peerAddress, remoteAddress, localAddress }: Accepted): Promise<void> {
     const id = this.#nextId()
-    const session: Session = {
+    const session: Session = { id, connections: new Set(), login: undefined, volumeIds: [], waiting: undefined }
+    const connection: HostedConnection = {
       id,
       fd,
       peerAddress,
       remoteAddress,
       worker: undefined,
-      login: undefined,
+      session,
+      cid: undefined,
       admitted: false,
-      volumeIds: [],
-      waiting: undefined,
     }
+    session.connections.add(connection)
+    this.#connections.set(id, connection)
     this.#sessions.set(id, session)
-    let handed: number | undefined
-    let end: SessionEnd
-    try {
-      if (this.#pool.usableWorkers === 0) await this.#pool.untilUsable()
-      handed = dup(fd)
-      const run = this.#pool.run({ sessionId: id, fd: handed, localAddress, remoteAddress })
-      if (!run) throw new Error('no session worker is there')
-      session.worker = run.worker
-      end = await run.end
-    } catch (error) {
-      end = { outcome: 'dropped', why: `the session worker failed: ${(error as Error).message}` }
-      this.#log.error({
-        event: 'session.failed',
-        sessionId: id,
-        remote: remoteAddress,
-        error: (error as Error).stack,
-      })
-      if (handed !== undefined) closeOrphan(handed, fd)
+    const task = { connectionId: id, localAddress, remoteAddress }
+    let end = await this.#run(connection, task)
+    if (end.handBack) {
+      const { tsih, received } = end.handBack
+      end = await this.#run(connection, { ...task, received }, this.#workerOf(tsih))
     }
-    this.#over(session, end)
+    this.#over(connection, end)
+  }
+
+  /** Makes the connection one of another session; its own, which has not begun, is forgotten. */
+  join(connection: HostedConnection, session: Session): void {
+    this.#sessions.delete(connection.session.id)
+    connection.session = session
+    session.connections.add(connection)
   }
 
   /** [7143 §6.3.5] wants the old session ended before the new one is answered; a session that will not end is cut off. */
   async end(sessionId: number, outcome: 'reinstated' | 'dropped', why: string): Promise<boolean> {
     const session = this.#sessions.get(sessionId)
     if (!session) return true
-    session.worker?.tell({ kind: 'session.end', sessionId, outcome, why })
-    if (await this.#endsWithin(session, this.#limits.toldMs)) return true
-    this.#log.warn({ event: 'session.cut', sessionId, why })
-    shutdown(session.fd)
-    return this.#endsWithin(session, this.#limits.cutMs)
+    for (const { id, worker } of session.connections) {
+      worker?.tell({ kind: 'connection.end', connectionId: id, outcome, why })
+    }
+    if (await this.#endsWithin(session, this.#parts.limits.toldMs)) return true
+    this.#parts.log.warn({ event: 'session.cut', sessionId, why })
+    for (const { fd } of session.connections) shutdown(fd)
+    return this.#endsWithin(session, this.#parts.limits.cutMs)
   }
 
   /** Ends every connection at once, for sessions that would not end by themselves. */
   cutAll(): void {
-    for (const session of this.#sessions.values()) shutdown(session.fd)
+    for (const { fd } of this.#connections.values()) shutdown(fd)
   }
 
   /** Settles when no session is left. */
@@ -138,20 +154,63 @@ export class SessionHost implements Sessions {
     if (this.#sessions.size > 0) await new Promise<void>(resolve => (this.#whenEmpty = resolve))
   }
 
-  #over(session: Session, { outcome, why }: SessionEnd): void {
-    this.#sessions.delete(session.id)
-    closeSync(session.fd)
+  /** Runs the connection on `worker`, or on the one with the fewest; never rejects. */
+  async #run(
+    connection: HostedConnection,
+    task: Omit<ConnectionTask, 'fd'>,
+    worker?: WorkerLife,
+  ): Promise<ConnectionEnd> {
+    const { pool, log } = this.#parts
+    let handed: number | undefined
+    try {
+      if (pool.usableWorkers === 0) await pool.untilUsable()
+      handed = dup(connection.fd)
+      const run = pool.run({ ...task, fd: handed }, worker)
+      if (!run) throw new Error('no session worker is there')
+      connection.worker = run.worker
+      return await run.end
+    } catch (error) {
+      log.error({
+        event: 'session.failed',
+        sessionId: connection.session.id,
+        remote: connection.remoteAddress,
+        error: (error as Error).stack,
+      })
+      if (handed !== undefined) closeOrphan(handed, connection.fd)
+      return { outcome: 'dropped', why: `the session worker failed: ${(error as Error).message}` }
+    } finally {
+      connection.worker = undefined
+    }
+  }
+
+  #workerOf(tsih: number): WorkerLife | undefined {
+    const session = this.#sessions.get(this.#parts.sessionOf(tsih) ?? 0)
+    for (const { worker } of session?.connections ?? []) if (worker) return worker
+    return undefined
+  }
+
+  #over(connection: HostedConnection, { outcome, why }: ConnectionEnd): void {
+    const { session } = connection
+    const { log, onConnectionEnd, onSessionEnd } = this.#parts
+    this.#connections.delete(connection.id)
+    session.connections.delete(connection)
+    closeSync(connection.fd)
+    const last = session.connections.size === 0
     const line = {
-      event: 'session.ended',
+      event: last ? 'session.ended' : 'connection.ended',
       sessionId: session.id,
+      ...(last ? {} : { cid: connection.cid }),
       ...session.login,
-      remote: session.remoteAddress,
+      remote: connection.remoteAddress,
       outcome,
       why,
     }
-    if (session.login) this.#log.info(line)
-    else this.#log.debug(line)
-    this.#onEnd(session)
+    if (session.login) log.info(line)
+    else log.debug(line)
+    onConnectionEnd(connection)
+    if (!last) return
+    this.#sessions.delete(session.id)
+    onSessionEnd(session)
     for (const wake of session.waiting ?? []) wake()
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }
@@ -169,8 +228,8 @@ export class SessionHost implements Sessions {
   }
 
   #nextId(): number {
-    do this.#lastId = (this.#lastId % MAX_SESSION_ID) + 1
-    while (this.#sessions.has(this.#lastId))
+    do this.#lastId = (this.#lastId % MAX_ID) + 1
+    while (this.#connections.has(this.#lastId) || this.#sessions.has(this.#lastId))
     return this.#lastId
   }
 }

@@ -9,8 +9,8 @@ import type { SupervisorNotice, WorkerReady } from '@scsipub/contract'
 export class WorkerLife {
   readonly threadId: number
   readonly slot: number
-  /** Sessions that run here. */
-  sessions = 0
+  /** Connections that run here. */
+  connections = 0
   /** Settles when the thread is no more. */
   readonly gone: Promise<void>
   readonly #port: WorkerReady['supervisorPort']

@@ -1,6 +1,7 @@
 /**
- * Messages between the supervisor and a session worker. A session begins as a Piscina task (`SessionTask`) and ends as
- * that task's result (`SessionEnd`); what it asks in between goes over the worker's own port.
+ * Messages between the supervisor and a session worker. A connection begins as a Piscina task (`ConnectionTask`) and ends as
+ * that task's result (`ConnectionEnd`); what it asks in between goes over the worker's own port. All connections of a session are
+ * in one worker; a session is known by the connection that it began with and by its TSIH.
  */
 
 import type { MessagePort } from 'node:worker_threads'
@@ -9,26 +10,33 @@ import type { VolumeDescriptor } from './volume.js'
 
 /**
  * One accepted connection. `fd` is a duplicate that the worker owns and closes; addresses are `ip:port` (IPv6 in brackets)
- * as the kernel reports them.
+ * as the kernel reports them. `received`: another worker has handed the connection back, and these bytes (base64) had come by then.
  */
-export const sessionTaskSchema = {
+export const connectionTaskSchema = {
   properties: {
-    sessionId: { type: 'uint32' },
+    connectionId: { type: 'uint32' },
     fd: { type: 'uint32' },
     localAddress: { type: 'string' },
     remoteAddress: { type: 'string' },
   },
+  optionalProperties: { received: { type: 'string' } },
 } as const
-export type SessionTask = JTDDataType<typeof sessionTaskSchema>
+export type ConnectionTask = JTDDataType<typeof connectionTaskSchema>
 
-/** How a session ended; `why` is for the log. */
-export const sessionEndSchema = {
+/**
+ * How a connection ended; `why` is for the log. `moved` it has not: its first login request has named a session (`tsih`), so
+ * it goes on in that session's worker, with the bytes (base64) that were read.
+ */
+export const connectionEndSchema = {
   properties: {
-    outcome: { enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'drained'] },
+    outcome: { enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'drained', 'moved'] },
     why: { type: 'string' },
   },
+  optionalProperties: {
+    handBack: { properties: { tsih: { type: 'uint16' }, received: { type: 'string' } } },
+  },
 } as const
-export type SessionEnd = JTDDataType<typeof sessionEndSchema>
+export type ConnectionEnd = JTDDataType<typeof connectionEndSchema>
 
 /** What Piscina gives every session worker as `workerData`. */
 export interface SessionWorkerData {
@@ -44,14 +52,14 @@ export interface WorkerReady {
   enginePort: MessagePort
 }
 
-/** What a session asks of the supervisor. `isid` is 12 hex digits, `tsih` 0 for a new session. */
+/** What a connection asks of the supervisor. `isid` is 12 hex digits, `tsih` 0 for a new session. */
 export const supervisorRequestSchema = {
   discriminator: 'kind',
   mapping: {
     'target.identify': {
       properties: {
         id: { type: 'uint32' },
-        sessionId: { type: 'uint32' },
+        connectionId: { type: 'uint32' },
         initiatorName: { type: 'string' },
         sessionType: { enum: ['normal', 'discovery'] },
       },
@@ -60,7 +68,7 @@ export const supervisorRequestSchema = {
     'nexus.open': {
       properties: {
         id: { type: 'uint32' },
-        sessionId: { type: 'uint32' },
+        connectionId: { type: 'uint32' },
         initiatorName: { type: 'string' },
         sessionType: { enum: ['normal', 'discovery'] },
         isid: { type: 'string' },
@@ -72,7 +80,7 @@ export const supervisorRequestSchema = {
     'targets.list': {
       properties: {
         id: { type: 'uint32' },
-        sessionId: { type: 'uint32' },
+        connectionId: { type: 'uint32' },
         initiatorName: { type: 'string' },
         localAddress: { type: 'string' },
       },
@@ -81,13 +89,13 @@ export const supervisorRequestSchema = {
 } as const
 export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
 
-/** What the supervisor tells a session worker, unasked: end one session, or (drain) all of them. */
+/** What the supervisor tells a session worker, unasked: end one connection, or (drain) all of them. */
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
   mapping: {
-    'session.end': {
+    'connection.end': {
       properties: {
-        sessionId: { type: 'uint32' },
+        connectionId: { type: 'uint32' },
         outcome: { enum: ['reinstated', 'dropped'] },
         why: { type: 'string' },
       },
@@ -119,8 +127,9 @@ export interface TargetListing {
   addresses: { address: string; portalGroupTag: number }[]
 }
 
+/** `joins`: TSIH of the live session that the connection may be added to [7143 §6.3.1]. */
 export interface SupervisorReplies {
   'target.identify': { auth: 'none' } | { refuse: LoginRefusal }
-  'nexus.open': { tsih: number; nexusLost: boolean; luns: LunGrant[] } | { refuse: LoginRefusal }
+  'nexus.open': { tsih: number; nexusLost: boolean; luns: LunGrant[] } | { joins: number } | { refuse: LoginRefusal }
   'targets.list': { targets: TargetListing[] }
 }

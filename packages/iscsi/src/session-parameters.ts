@@ -70,3 +70,15 @@ export function sessionParameters(
     protocolLevel: agreed.number('iSCSIProtocolLevel'),
   })
 }
+
+/** What holds for a connection that was added to a session: `session`'s parameters, with those that each connection has of its own [7143 §13]. */
+export function connectionParameters(own: SessionParameters, session: SessionParameters): SessionParameters {
+  const { headerDigest, dataDigest, maxRecvDataSegmentLength, targetMaxRecvDataSegmentLength } = own
+  return Object.freeze({
+    ...session,
+    headerDigest,
+    dataDigest,
+    maxRecvDataSegmentLength,
+    targetMaxRecvDataSegmentLength,
+  })
+}

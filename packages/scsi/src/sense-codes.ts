@@ -74,6 +74,7 @@ export const senseCodes = {
   capacityDataChanged: code('unitAttention', 0x2a, 0x09, 'CAPACITY DATA HAS CHANGED'),
   commandsClearedByAnotherInitiator: code('unitAttention', 0x2f, 0x00, 'COMMANDS CLEARED BY ANOTHER INITIATOR'),
   thinProvisioningSoftThreshold: code('unitAttention', 0x38, 0x07, 'THIN PROVISIONING SOFT THRESHOLD REACHED'),
+  commandsClearedByProtocolEvent: code('unitAttention', 0x47, 0x7f, 'SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT'),
   inquiryDataChanged: code('unitAttention', 0x3f, 0x03, 'INQUIRY DATA HAS CHANGED'),
   reportedLunsDataChanged: code('unitAttention', 0x3f, 0x0e, 'REPORTED LUNS DATA HAS CHANGED'),
 

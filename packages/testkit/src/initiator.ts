@@ -1,9 +1,10 @@
-// An initiator for tests: one session with one connection. What it does by itself is right; everything it sends can be said
+// An initiator for tests: one connection of a session, which has one or, by `addConnection`, several of them. What it does by itself is right; everything it sends can be said
 // otherwise, number by number, by whoever tests what the target makes of it.
 //
 //   const disk = await Initiator.login(address, { target })
 //   await disk.write(0, data)
 //   t.same(await disk.read(0, 8), data)
+//   const second = await disk.addConnection(address, { cid: 2 })
 //
 // Left out: recovery of any kind. What goes wrong fails the test.
 
@@ -31,6 +32,7 @@ import { cdb } from './cdb.js'
 import { collectCommand } from './collect.js'
 import type { CommandResult } from './command-result.js'
 import { type Agreed, type LoggedIn, type LoginOptions, login } from './login.js'
+import { randomIsid } from './login-talk.js'
 import { decodeAs, type ReceivedPdu } from './received-pdu.js'
 import { SequenceWatch } from './sequence-watch.js'
 import type { TextKeys } from './text-keys.js'
@@ -66,21 +68,32 @@ export interface WriteOptions {
 
 const BLOCK_BYTES = 512
 
+/** What the connections of a session count together [7143 §4.2.2.1, §11.2.1.8]. */
+interface Counters {
+  cmdSn: number
+  tag: number
+}
+
 export class Initiator {
   readonly wire: Wire
   readonly session: LoggedIn
   readonly watch: SequenceWatch
-  /** CmdSN of the next command that is not immediate. */
-  cmdSn: number
   /** Longest data segment of a Data-Out PDU; what the target takes, unless a test wants shorter ones. */
   longestSegment: number
-  #tag = 0x10
+  readonly #counters: Counters
+  readonly #options: LoginOptions
 
-  private constructor(wire: Wire, session: LoggedIn) {
+  private constructor(
+    wire: Wire,
+    session: LoggedIn,
+    options: LoginOptions,
+    counters: Counters = { cmdSn: session.last.expCmdSn, tag: 0x10 },
+  ) {
     this.wire = wire
     this.session = session
     this.watch = new SequenceWatch(session.last)
-    this.cmdSn = session.last.expCmdSn
+    this.#counters = counters
+    this.#options = options
     this.longestSegment = session.agreed.targetMaxRecvDataSegmentLength
     wire.onPdu = pdu => {
       this.watch.see(pdu)
@@ -103,7 +116,35 @@ export class Initiator {
 
   /** Logs in on a connection that is there already. */
   static async loginOn(wire: Wire, options: LoginOptions = {}): Promise<Initiator> {
-    return new Initiator(wire, await login(wire, options))
+    const named = { isid: randomIsid(), ...options }
+    return new Initiator(wire, await login(wire, named), named)
+  }
+
+  /** Another connection of this session, by its ID. @throws LoginRefused with the status */
+  async addConnection(address: PortalAddress, options: LoginOptions & { readonly cid: number }): Promise<Initiator> {
+    return this.addConnectionOn(await Wire.connect(address), options)
+  }
+
+  /** As `addConnection`, on a TCP connection that is there already. */
+  async addConnectionOn(wire: Wire, options: LoginOptions & { readonly cid: number }): Promise<Initiator> {
+    const { target, initiatorName, isid } = this.#options
+    const same = { ...(target && { target }), ...(initiatorName && { initiatorName }), ...(isid && { isid }) }
+    const own = { ...same, tsih: this.tsih, cmdSn: this.cmdSn, session: this.agreed, ...options }
+    try {
+      return new Initiator(wire, await login(wire, own), own, this.#counters)
+    } catch (error) {
+      await wire.end('reset')
+      throw error
+    }
+  }
+
+  /** CmdSN of the session's next command that is not immediate. */
+  get cmdSn(): number {
+    return this.#counters.cmdSn
+  }
+
+  set cmdSn(cmdSn: number) {
+    this.#counters.cmdSn = cmdSn
   }
 
   get agreed(): Agreed {
@@ -116,8 +157,8 @@ export class Initiator {
 
   /** A task tag that was not used before. */
   takeTag(): number {
-    this.#tag += 1
-    return this.#tag
+    this.#counters.tag += 1
+    return this.#counters.tag
   }
 
   /** CmdSN and ExpStatSN of a request; an immediate one takes no number [7143 §4.2.2.1]. */

@@ -17,6 +17,8 @@ export interface LoginOptions {
   readonly cmdSn?: number
   /** Keys of the operational stage, beside or in place of the usual ones. */
   readonly keys?: TextKeys
+  /** What was agreed on with the first connection, when this is another one of its session: only its own keys are offered. */
+  readonly session?: Agreed
   /** Begin with the operational stage. */
   readonly skipSecurity?: boolean
 }
@@ -25,6 +27,7 @@ export interface LoginOptions {
 export interface Agreed {
   readonly headerDigest: boolean
   readonly dataDigest: boolean
+  readonly maxConnections: number
   readonly initialR2T: boolean
   readonly immediateData: boolean
   readonly maxBurstLength: number
@@ -73,6 +76,8 @@ const NORMAL_KEYS: TextKeys = {
   FirstBurstLength: '262144',
   MaxOutstandingR2T: '8',
 }
+/** Those of them that each connection negotiates for itself [7143 §13]. */
+const CONNECTION_KEYS: TextKeys = { HeaderDigest: 'None', DataDigest: 'None', MaxRecvDataSegmentLength: '262144' }
 const DISCOVERY_KEYS: TextKeys = { MaxRecvDataSegmentLength: '32768' }
 
 /**
@@ -87,7 +92,8 @@ export async function login(wire: Wire, options: LoginOptions = {}): Promise<Log
     ...(cid !== undefined && { cid }),
     ...(cmdSn !== undefined && { cmdSn }),
   })
-  const offered = { ...(options.target === undefined ? DISCOVERY_KEYS : NORMAL_KEYS), ...options.keys }
+  const usual = options.session ? CONNECTION_KEYS : options.target === undefined ? DISCOVERY_KEYS : NORMAL_KEYS
+  const offered = { ...usual, ...options.keys }
   let first = identityKeys(options)
   if (!options.skipSecurity) {
     const answer = await talk.whole(transit(0, 1), { ...first, AuthMethod: 'None' })
@@ -98,7 +104,7 @@ export async function login(wire: Wire, options: LoginOptions = {}): Promise<Log
   const last = await talk.whole(transit(1, 3), { ...first, ...offered })
   if (last.status !== 0) throw new LoginRefused(last.status)
   if (!last.transit || last.nsg !== 3) throw new Error('the target does not enter the full feature phase')
-  const agreed = agreement(offered, last.keys)
+  const agreed = agreement(offered, last.keys, options.session)
   wire.setDigests(digestsOf(agreed))
   return { tsih: last.tsih, agreed, keys: last.keys, last }
 }
@@ -108,18 +114,23 @@ function digestsOf({ headerDigest, dataDigest }: Agreed): Digests {
 }
 
 /** The answer decides; a key that was offered and not answered keeps the standard's default [7143 §6.2]. */
-function agreement(offered: TextKeys, answered: TextKeys): Agreed {
+function agreement(offered: TextKeys, answered: TextKeys, session?: Agreed): Agreed {
   const number = (key: string, standard: number): number => Number(answered[key] ?? standard)
   const yes = (key: string, standard: string): boolean => (answered[key] ?? standard) === 'Yes'
-  return {
+  const own = {
     headerDigest: answered.HeaderDigest === 'CRC32C',
     dataDigest: answered.DataDigest === 'CRC32C',
+    targetMaxRecvDataSegmentLength: number('MaxRecvDataSegmentLength', 8192),
+    ownMaxRecvDataSegmentLength: Number(offered.MaxRecvDataSegmentLength ?? 8192),
+  }
+  if (session) return { ...session, ...own }
+  return {
+    ...own,
+    maxConnections: number('MaxConnections', 1),
     initialR2T: yes('InitialR2T', 'Yes'),
     immediateData: yes('ImmediateData', 'Yes'),
     maxBurstLength: number('MaxBurstLength', 262144),
     firstBurstLength: number('FirstBurstLength', 65536),
     maxOutstandingR2T: number('MaxOutstandingR2T', 1),
-    targetMaxRecvDataSegmentLength: number('MaxRecvDataSegmentLength', 8192),
-    ownMaxRecvDataSegmentLength: Number(offered.MaxRecvDataSegmentLength ?? 8192),
   }
 }

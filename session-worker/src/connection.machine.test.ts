@@ -1,32 +1,33 @@
 import t from 'tap'
 import { createActor, SimulatedClock } from 'xstate'
 import {
+  type ConnectionActions,
+  type ConnectionEvent,
+  connectionMachine,
   FINISH_TIMEOUT_MS,
   LOGIN_TIMEOUT_MS,
-  type SessionActions,
-  type SessionEvent,
-  sessionMachine,
-} from './session.machine.js'
+} from './connection.machine.js'
 
-const completed: SessionEvent = { type: 'login.completed' }
-const refused: SessionEvent = { type: 'login.refused', why: 'no such target' }
-const loggedOut: SessionEvent = { type: 'logout.answered' }
-const broken: SessionEvent = { type: 'stream.broken', why: 'data digest' }
-const closed: SessionEvent = { type: 'socket.closed', why: 'connection reset' }
-const end: SessionEvent = { type: 'session.end', outcome: 'reinstated', why: 'a new login' }
-const drain: SessionEvent = { type: 'session.drain', deadlineMs: 10_000, why: 'the server stops' }
-const settled: SessionEvent = { type: 'tasks.settled' }
+const completed: ConnectionEvent = { type: 'login.completed' }
+const refused: ConnectionEvent = { type: 'login.refused', why: 'no such target' }
+const loggedOut: ConnectionEvent = { type: 'logout.answered' }
+const broken: ConnectionEvent = { type: 'stream.broken', why: 'data digest' }
+const closed: ConnectionEvent = { type: 'socket.closed', why: 'connection reset' }
+const end: ConnectionEvent = { type: 'connection.end', outcome: 'reinstated', why: 'a new login' }
+const drain: ConnectionEvent = { type: 'connection.drain', deadlineMs: 10_000, why: 'the server stops' }
+const elsewhere: ConnectionEvent = { type: 'login.elsewhere', tsih: 7, received: 'QUJD' }
+const settled: ConnectionEvent = { type: 'tasks.settled' }
 
 function start() {
   const actions: string[] = []
-  const session: SessionActions = {
+  const connection: ConnectionActions = {
     abortTasks: () => actions.push('abortTasks'),
     requestLogout: ms => actions.push(`requestLogout ${ms}`),
     finish: () => actions.push('finish'),
     release: () => actions.push('release'),
   }
   const clock = new SimulatedClock()
-  const actor = createActor(sessionMachine, { input: { session }, clock })
+  const actor = createActor(connectionMachine, { input: { connection }, clock })
   actor.start()
   return {
     actions,
@@ -37,9 +38,12 @@ function start() {
 }
 
 /** from (events that lead there) × event → state, actions, outcome when it is over. */
-const table: { from: SessionEvent[]; event: SessionEvent; to: string; actions?: string[]; outcome?: string }[] = [
+const table: { from: ConnectionEvent[]; event: ConnectionEvent; to: string; actions?: string[]; outcome?: string }[] = [
   { from: [], event: completed, to: 'fullFeature.serving' },
   { from: [], event: refused, to: 'finishing', actions: ['finish'] },
+  { from: [], event: elsewhere, to: 'ending', actions: ['abortTasks'] },
+  { from: [elsewhere], event: settled, to: 'ended', actions: ['release'], outcome: 'moved' },
+  { from: [completed], event: elsewhere, to: 'fullFeature.serving' },
   { from: [], event: closed, to: 'ending', actions: ['abortTasks'] },
   { from: [], event: drain, to: 'ending', actions: ['abortTasks'] },
   { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish'] },
@@ -75,7 +79,7 @@ for (const row of table) {
   })
 }
 
-t.test('a login that is not finished in time ends the session', async t => {
+t.test('a login that is not finished in time ends the connection', async t => {
   const { actor, clock, state } = start()
   clock.increment(LOGIN_TIMEOUT_MS - 1)
   t.equal(state(), 'login')
@@ -101,7 +105,7 @@ t.test('an initiator that does not close after its logout is closed', async t =>
   t.equal(actor.getSnapshot().output?.outcome, 'logout')
 })
 
-t.test('the drain deadline closes a session that goes on', async t => {
+t.test('the drain deadline closes a connection that goes on', async t => {
   const { actor, clock, state } = start()
   for (const event of [completed, drain]) actor.send(event)
   clock.increment(9_999)
