@@ -10,7 +10,7 @@ export const INITIATORS = ['libiscsi-bin', 'qemu-utils', 'qemu-block-extra', 'tg
 export const GUESTS = ['qemu-system-x86', 'debootstrap', 'busybox-static', 'cpio', 'e2fsprogs', 'xz-utils', 'zstd']
 
 /** What boots a machine from the network: firmware with an initiator in it, and a boot loader for the disk. */
-export const FIRMWARE = ['ipxe-qemu', 'grub-pc-bin', 'grub-common']
+export const FIRMWARE = ['ipxe-qemu', 'ovmf', 'grub-pc-bin', 'grub-efi-amd64-bin', 'grub-common', 'mtools']
 
 /**
  * Sees to it that packages are there.

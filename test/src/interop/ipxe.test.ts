@@ -2,36 +2,37 @@
 // through it.
 
 import t, { type Test } from 'tap'
-import { makeBootDisk } from '../harness/boot-disk.js'
+import { type BootReport, makeBootDisk, readBootReport } from '../harness/boot-disk.js'
 import { HOST_IN_GUEST } from '../harness/guest.js'
 import { bootWithIpxe } from '../harness/ipxe.js'
 import { iqn, type Server, withServer } from '../harness/server.js'
 
 /** Boots from LUN 0 of a target; what the boot loader on the disk reported. */
-async function boot(
-  t: Test,
-  server: Server,
-  name: string,
-): Promise<{ sum: string | undefined; visits: string | undefined }> {
+async function boot(t: Test, server: Server, name: string): Promise<BootReport> {
   const { code, console } = await bootWithIpxe(
     `set initiator-iqn iqn.2025-01.pub.scsipub.test:ipxe
 sanboot iscsi:${HOST_IN_GUEST}::${server.port}:0:${iqn(name)}`,
   )
   t.equal(code, 0, `${name}: the machine came to its end`, { console })
   t.match(console, /Registered SAN device 0x80/, `${name}: iPXE has the disk`, { console })
-  const sum = /@sum\s[\s\S]*?([0-9a-f]{64})/.exec(console)?.[1]
-  const visits = /@visits (x+)/.exec(console)?.[1]
-  t.match(console, /@end/, `${name}: the boot loader ran to its end`, { console })
-  return { sum, visits }
+  return readBootReport(console)
 }
 
 t.test('iPXE boots from iSCSI disks', async t => {
   const { image, sum } = await makeBootDisk(t.testdir())
   const config = { targets: [{ name: 'own', auth: 'none', luns: [{ image: 'system' }] }] }
   await withServer(t, { config, images: { system: image } }, async server => {
-    t.same(await boot(t, server, 'own'), { sum, visits: 'x' }, 'an own disk over an image: read, and written to')
-    t.same(await boot(t, server, 'own'), { sum, visits: 'xx' }, 'which remembers what was written')
-    t.same(await boot(t, server, 'system'), { sum, visits: 'x' }, 'an image of the catalog: a disk of its own')
+    t.same(
+      await boot(t, server, 'own'),
+      { sum, visits: 'x', ended: true },
+      'an own disk over an image: read, and written to',
+    )
+    t.same(await boot(t, server, 'own'), { sum, visits: 'xx', ended: true }, 'which remembers what was written')
+    t.same(
+      await boot(t, server, 'system'),
+      { sum, visits: 'x', ended: true },
+      'an image of the catalog: a disk of its own',
+    )
     t.notOk(
       server.log.some(line => line.event === 'session.failed'),
       'no session failed',
