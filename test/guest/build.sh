@@ -9,7 +9,7 @@ cd "$1"
 [ "$(id -u)" = 0 ] || { echo 'building the guest needs root: debootstrap changes root' >&2; exit 1; }
 
 release=bookworm
-packages=open-iscsi,sg3-utils,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux
+packages=open-iscsi,sg3-utils,sdparm,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux
 
 # The kernel: the package that linux-image-amd64 stands for.
 image=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
