@@ -242,6 +242,7 @@ export class ConnectionActor implements ConnectionActions, Member {
         target,
         luns,
         expCmdSn,
+        tokenFiles: services.tokenFiles,
         abortEverywhere: async ({ volumeId }, reset) => {
           await engine.ask({ kind: 'volume.abort', volumeId, sessionId, reset })
         },

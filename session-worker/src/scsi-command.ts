@@ -89,6 +89,10 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
           respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
       })
+    case 'copy':
+      return phase.session.copies.begin(phase, command, outcome.job)
+    case 'copyResults':
+      return carryOut(phase, command, phase.session.copies.results(command.lun!, outcome), immediate)
     case 'medium':
       return respondSense(phase, command, { code: senseCodes.invalidFieldInCdb }) // no LUN here has a removable medium
   }

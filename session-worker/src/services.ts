@@ -4,6 +4,7 @@ import type { BorrowedVolumes } from '@scsipub/volume'
 import type { Supervisor } from './login-phase.js'
 import type { Output } from './output.js'
 import type { Session } from './session.js'
+import type { TokenFiles } from './token-files.js'
 
 export type StorageEngine = Requester<BorrowerRequest, EngineReplies>
 
@@ -12,6 +13,7 @@ export interface Services {
   readonly supervisor: Supervisor
   readonly volumes: BorrowedVolumes
   readonly engine: StorageEngine
+  readonly tokenFiles: TokenFiles
   /** The sessions of this worker by their TSIH. */
   readonly sessions: Map<number, Session>
 }

@@ -11,11 +11,13 @@ import { establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
 import type { Task } from './command.js'
 import { CommandOrder } from './command-order.js'
+import { CopyManager } from './copy-manager.js'
 import { DataBudget } from './data-budget.js'
 import type { FullFeature } from './full-feature.js'
 import type { Lun } from './lun.js'
 import { CommandWindow } from './numbering.js'
 import { type SessionActions, sessionMachine } from './session.machine.js'
+import type { TokenFiles } from './token-files.js'
 
 /** A connection as its session sees it. */
 export interface Member {
@@ -32,6 +34,7 @@ export interface SessionFacts {
   readonly luns: ReadonlyMap<number, Lun>
   /** First CmdSN of the full feature phase. */
   readonly expCmdSn: number
+  readonly tokenFiles: TokenFiles
   /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
   abortEverywhere(lun: Lun, reset: boolean): Promise<void>
   /** The session has ended; its volumes have been given back. */
@@ -48,6 +51,7 @@ export class Session implements SessionActions {
   readonly window: CommandWindow
   readonly order: CommandOrder
   readonly budget = new DataBudget()
+  readonly copies: CopyManager
   /** Connections in the full feature phase, until they have ended. */
   readonly phases: FullFeature[] = []
   readonly #facts: SessionFacts
@@ -66,6 +70,7 @@ export class Session implements SessionActions {
     this.luns = facts.luns
     this.window = new CommandWindow(facts.expCmdSn)
     this.order = new CommandOrder(this.window)
+    this.copies = new CopyManager(facts.luns, facts.tokenFiles)
     this.#places.set(cid, founder)
     this.#members.set(founder, cid)
     this.#machine = createActor(sessionMachine, { input: { session: this } })
@@ -134,6 +139,7 @@ export class Session implements SessionActions {
 
   release(): void {
     for (const lun of this.luns.values()) lun.volume.release()
+    void this.copies.close()
     this.#facts.ended()
   }
 
@@ -179,7 +185,7 @@ export class Session implements SessionActions {
         establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
       }
       this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
-      await Promise.all(busy)
+      await Promise.all([...busy, ...this.copies.unitReset(lun)])
     }
   }
 

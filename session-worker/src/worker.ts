@@ -26,6 +26,7 @@ import { ConnectionActor } from './connection-actor.js'
 import { Output } from './output.js'
 import type { Services, StorageEngine } from './services.js'
 import type { Session } from './session.js'
+import { TokenFiles } from './token-files.js'
 
 /** How often silent connections are looked for. */
 const TICK_MS = 5_000
@@ -38,6 +39,7 @@ export class SessionWorker implements Services {
   readonly supervisor: Requester<SupervisorRequest, SupervisorReplies>
   readonly engine: StorageEngine
   readonly volumes: BorrowedVolumes
+  readonly tokenFiles = new TokenFiles(async () => (await this.engine.ask({ kind: 'tokens.folder' })).path)
   readonly sessions = new Map<number, Session>()
   readonly #connections = new Map<number, ConnectionActor>()
 

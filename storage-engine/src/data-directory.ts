@@ -4,6 +4,7 @@
  *
  *   lock
  *   ephemeral/ID/        overlay, bitmap                                 wiped at each start
+ *   tokens/              data that tokens of third-party copy stand for  wiped at each start
  *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable
  *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
  */
@@ -53,13 +54,19 @@ export class DataDirectory {
   }
 
   #prepare(): void {
-    rmSync(join(this.path, 'ephemeral'), { recursive: true, force: true })
-    mkdirSync(join(this.path, 'ephemeral'), { mode: 0o700 })
+    for (const name of ['ephemeral', 'tokens']) {
+      rmSync(join(this.path, name), { recursive: true, force: true })
+      mkdirSync(join(this.path, name), { mode: 0o700 })
+    }
     mkdirSync(join(this.path, 'volumes'), { recursive: true, mode: 0o700 })
     for (const name of readdirSync(join(this.path, 'volumes'))) {
       if (name.startsWith(MAKING)) rmSync(join(this.path, 'volumes', name), { recursive: true })
     }
     syncDirectory(this.path)
+  }
+
+  get tokens(): string {
+    return join(this.path, 'tokens')
   }
 
   ephemeral(volumeId: string): string {

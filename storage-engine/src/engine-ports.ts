@@ -134,6 +134,8 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'notice.done':
         workers.done(request.noticeId, slot)
         return {}
+      case 'tokens.folder':
+        return { path: engine.tokensFolder }
     }
   } catch (error) {
     const told = { kind: request.kind, ...('volumeId' in request && { volume: request.volumeId }), err: error }

@@ -57,6 +57,11 @@ export class StorageEngine {
     return this.#volumes.size
   }
 
+  /** Where workers keep the data that tokens stand for. */
+  get tokensFolder(): string {
+    return this.#directory.tokens
+  }
+
   /** Opens a volume, or gives the descriptor of the open one. Rejects with `RpcError`. */
   async open(spec: VolumeSpec): Promise<VolumeDescriptor> {
     if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')

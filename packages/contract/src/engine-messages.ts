@@ -47,6 +47,7 @@ export const borrowerRequestSchema = {
     },
     'unit.attention': { properties: { id: { type: 'uint32' }, ...unitAttentionFields } },
     'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
+    'tokens.folder': { properties: { id: { type: 'uint32' } } },
   },
 } as const
 type BorrowerRequestData = JTDDataType<typeof borrowerRequestSchema>
@@ -85,4 +86,6 @@ export interface EngineReplies {
   'volume.abort': Record<string, never>
   'unit.attention': Record<string, never>
   'notice.done': Record<string, never>
+  /** Where workers keep the data that tokens of third-party copy stand for; emptied at each start. */
+  'tokens.folder': { path: string }
 }

@@ -28,8 +28,10 @@ const all: { command: Command; cdb: Buffer }[] = Object.entries(commandTable).fl
 /** Where the ALLOCATION LENGTH is, and how many bytes of data there are: counted here by hand, as a second opinion. */
 const dataInCommands: [name: string, cdb: string, at: number, bytes: number, fullLength: number][] = [
   ['INQUIRY', '12', 3, 2, 96],
-  ['INQUIRY 00h', '12 01 00', 3, 2, 11],
+  ['INQUIRY 00h', '12 01 00', 3, 2, 12],
   ['INQUIRY 83h', '12 01 83', 3, 2, 139],
+  ['INQUIRY 8Fh', '12 01 8f', 3, 2, 372],
+  ['RECEIVE COPY OPERATING PARAMETERS', '84 03', 10, 4, 46],
   ['INQUIRY B0h', '12 01 b0', 3, 2, 64],
   ['REQUEST SENSE', '03', 4, 1, 18],
   ['MODE SENSE(6)', '1a 00 3f', 4, 1, 68],
@@ -159,7 +161,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
   )
   t.same(
     [...kinds].sort(),
-    ['dataIn', 'flush', 'medium', 'read', 'status', 'verify', 'write'],
+    ['copyResults', 'dataIn', 'flush', 'medium', 'parameterOut', 'read', 'status', 'verify', 'write'],
     'every kind of outcome was met',
   )
 })

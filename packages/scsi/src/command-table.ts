@@ -16,6 +16,7 @@ import { requestSense, requestSenseCdb } from './commands/request-sense.js'
 import { startStopReservation, startStopUnit, startStopUnitCdb } from './commands/start-stop-unit.js'
 import { synchronizeCache, synchronizeCache10, synchronizeCache16 } from './commands/synchronize-cache.js'
 import { testUnitReady, testUnitReadyCdb, testUnitReadyWithoutLu } from './commands/test-unit-ready.js'
+import { thirdPartyCopyCommands } from './commands/third-party-copy.js'
 import { verify, verify10, verify12, verify16 } from './commands/verify.js'
 
 const onMedium = { needsMedium: true } as const
@@ -151,6 +152,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
     ...offMedium,
     run: modeSense10,
   },
+  ...thirdPartyCopyCommands,
   0x88: {
     name: 'READ(16)',
     spec: 'SBC-3 §5.13',

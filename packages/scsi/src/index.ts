@@ -2,8 +2,23 @@
 
 export type { Command, ReservationClass, ReservationRule, TableEntry } from './command.js'
 export { commandTable } from './command-table.js'
+export { designates, unitDesignators } from './commands/device-identification.js'
+export type {
+  BlockRange,
+  BlockSegment,
+  CopyJob,
+  ExtendedCopy,
+  PopulateToken,
+  WriteUsingToken,
+} from './copy/copy-job.js'
+export { THIS_UNIT } from './copy/copy-job.js'
+export type { CopyReport, CopyState } from './copy/copy-results.js'
+export { copyStatus, failureDetails, rodTokenInformation } from './copy/copy-results.js'
+export { MAX_CONCURRENT_COPIES, TOKEN_INACTIVITY_TIMEOUT_S } from './copy/limits.js'
+export { encodeRodToken, ROD_TOKEN_RANDOM_BYTES } from './copy/rod-token.js'
 export { commandName, dispatch, reservationClass } from './dispatch.js'
 export type { Context, LogicalUnit, Nexus, Target } from './logical-unit.js'
+export { hasMedium } from './logical-unit.js'
 export { decodeLun, encodeLun, MAX_LUN, NO_LUN, REPORT_LUNS_WLUN } from './lun.js'
 export type { Outcome } from './outcome.js'
 export { checkCondition, dataIn, good, invalidFieldInCdb, transferDirection, transferLengthBytes } from './outcome.js'

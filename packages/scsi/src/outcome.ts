@@ -3,6 +3,7 @@
 // `status` and `dataIn` are finished. The others name work: the caller does it and answers GOOD, or CHECK CONDITION with a
 // condition of the catalogue (unrecoveredReadError, writeError, spaceAllocationFailed, miscompareDuringVerify, …).
 
+import type { CopyJob } from './copy/copy-job.js'
 import type { LogicalUnit } from './logical-unit.js'
 import type { FieldPointer, Sense } from './sense.js'
 import type { SenseCode } from './sense-codes.js'
@@ -29,6 +30,16 @@ export type Outcome =
   | { readonly kind: 'medium'; readonly action: 'load' | 'eject'; readonly flush: boolean; readonly immediate: boolean }
   /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
   | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
+  /** Copy between units, or to or from a token; the parameter list has come. */
+  | { readonly kind: 'copy'; readonly job: CopyJob }
+  /** Tell of a copy of this nexus by its list identifier; 5/24/00 at `field` when there was none. */
+  | {
+      readonly kind: 'copyResults'
+      readonly what: 'status' | 'failure' | 'token'
+      readonly listIdentifier: number
+      readonly allocationLength: number
+      readonly field: FieldPointer
+    }
 
 /** GOOD, without data. */
 export const good: Outcome = Object.freeze({ kind: 'status', status: status.good })
@@ -59,6 +70,7 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
   switch (outcome.kind) {
     case 'read':
     case 'dataIn':
+    case 'copyResults':
       return 'in'
     case 'write':
     case 'parameterOut':
@@ -68,11 +80,15 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'status':
     case 'flush':
     case 'medium':
+    case 'copy':
       return 'none'
   }
 }
 
-/** Bytes that an outcome moves over the wire, in the direction that `transferDirection` names. `lu` gives the block size. */
+/**
+ * Bytes that an outcome moves over the wire, in the direction that `transferDirection` names; at most, for results of copies. `lu` gives the block
+ * size.
+ */
 export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefined): number {
   const blockBytes = lu?.blockBytes ?? 0
   switch (outcome.kind) {
@@ -88,6 +104,9 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
     case 'status':
     case 'flush':
     case 'medium':
+    case 'copy':
       return 0
+    case 'copyResults':
+      return outcome.allocationLength
   }
 }

@@ -21,6 +21,7 @@ export const senseKey = {
   illegalRequest: 0x5,
   unitAttention: 0x6,
   dataProtect: 0x7,
+  copyAborted: 0xa,
   abortedCommand: 0xb,
   miscompare: 0xe,
 } as const
@@ -42,9 +43,17 @@ export const senseCodes = {
 
   internalTargetFailure: code('hardwareError', 0x44, 0x00, 'INTERNAL TARGET FAILURE'),
 
+  operationInProgress: code('illegalRequest', 0x00, 0x16, 'OPERATION IN PROGRESS'),
   parameterListLengthError: code('illegalRequest', 0x1a, 0x00, 'PARAMETER LIST LENGTH ERROR'),
   invalidCommandOperationCode: code('illegalRequest', 0x20, 0x00, 'INVALID COMMAND OPERATION CODE'),
   lbaOutOfRange: code('illegalRequest', 0x21, 0x00, 'LOGICAL BLOCK ADDRESS OUT OF RANGE'),
+  invalidToken: code('illegalRequest', 0x23, 0x00, 'INVALID TOKEN OPERATION, CAUSE NOT REPORTABLE'),
+  unsupportedTokenType: code('illegalRequest', 0x23, 0x01, 'INVALID TOKEN OPERATION, UNSUPPORTED TOKEN TYPE'),
+  tokenUnknown: code('illegalRequest', 0x23, 0x04, 'INVALID TOKEN OPERATION, TOKEN UNKNOWN'),
+  tokenExpired: code('illegalRequest', 0x23, 0x07, 'INVALID TOKEN OPERATION, TOKEN EXPIRED'),
+  tokenCancelled: code('illegalRequest', 0x23, 0x08, 'INVALID TOKEN OPERATION, TOKEN CANCELLED'),
+  tokenDeleted: code('illegalRequest', 0x23, 0x09, 'INVALID TOKEN OPERATION, TOKEN DELETED'),
+  invalidTokenLength: code('illegalRequest', 0x23, 0x0a, 'INVALID TOKEN OPERATION, INVALID TOKEN LENGTH'),
   invalidFieldInCdb: code('illegalRequest', 0x24, 0x00, 'INVALID FIELD IN CDB'),
   logicalUnitNotSupported: code('illegalRequest', 0x25, 0x00, 'LOGICAL UNIT NOT SUPPORTED'),
   invalidFieldInParameterList: code('illegalRequest', 0x26, 0x00, 'INVALID FIELD IN PARAMETER LIST'),
@@ -54,10 +63,16 @@ export const senseCodes = {
     0x04,
     'INVALID RELEASE OF PERSISTENT RESERVATION',
   ),
+  tooManyTargetDescriptors: code('illegalRequest', 0x26, 0x06, 'TOO MANY TARGET DESCRIPTORS'),
+  unsupportedTargetDescriptor: code('illegalRequest', 0x26, 0x07, 'UNSUPPORTED TARGET DESCRIPTOR TYPE CODE'),
+  tooManySegmentDescriptors: code('illegalRequest', 0x26, 0x08, 'TOO MANY SEGMENT DESCRIPTORS'),
+  unsupportedSegmentDescriptor: code('illegalRequest', 0x26, 0x09, 'UNSUPPORTED SEGMENT DESCRIPTOR TYPE CODE'),
+  inlineDataLengthExceeded: code('illegalRequest', 0x26, 0x0b, 'INLINE DATA LENGTH EXCEEDED'),
   savingParametersNotSupported: code('illegalRequest', 0x39, 0x00, 'SAVING PARAMETERS NOT SUPPORTED'),
   mediumRemovalPrevented: code('illegalRequest', 0x53, 0x02, 'MEDIUM REMOVAL PREVENTED'),
   insufficientResources: code('illegalRequest', 0x55, 0x03, 'INSUFFICIENT RESOURCES'),
   insufficientRegistrationResources: code('illegalRequest', 0x55, 0x04, 'INSUFFICIENT REGISTRATION RESOURCES'),
+  insufficientResourcesToCreateRod: code('illegalRequest', 0x55, 0x0c, 'INSUFFICIENT RESOURCES TO CREATE ROD'),
 
   mediumMayHaveChanged: code('unitAttention', 0x28, 0x00, 'NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED'),
   powerOnOrReset: code('unitAttention', 0x29, 0x00, 'POWER ON, RESET, OR BUS DEVICE RESET OCCURRED'),
@@ -80,6 +95,13 @@ export const senseCodes = {
 
   writeProtected: code('dataProtect', 0x27, 0x00, 'WRITE PROTECTED'),
   spaceAllocationFailed: code('dataProtect', 0x27, 0x07, 'SPACE ALLOCATION FAILED WRITE PROTECT'),
+
+  copyAborted: code('copyAborted', 0x00, 0x00, 'NO ADDITIONAL SENSE INFORMATION'),
+  unreachableCopyTarget: code('copyAborted', 0x08, 0x04, 'UNREACHABLE COPY TARGET'),
+  thirdPartyDeviceFailure: code('copyAborted', 0x0d, 0x01, 'THIRD PARTY DEVICE FAILURE'),
+  copyTargetNotReachable: code('copyAborted', 0x0d, 0x02, 'COPY TARGET DEVICE NOT REACHABLE'),
+  incorrectCopyTargetType: code('copyAborted', 0x0d, 0x03, 'INCORRECT COPY TARGET DEVICE TYPE'),
+  unexpectedInexactSegment: code('copyAborted', 0x26, 0x0a, 'UNEXPECTED INEXACT SEGMENT'),
 
   unexpectedUnsolicitedData: code('abortedCommand', 0x0c, 0x0c, 'WRITE ERROR - UNEXPECTED UNSOLICITED DATA'),
   notEnoughUnsolicitedData: code('abortedCommand', 0x0c, 0x0d, 'WRITE ERROR - NOT ENOUGH UNSOLICITED DATA'),

@@ -42,6 +42,30 @@ t.test('descriptor format: information and sense key specific descriptors [SPC-4
   )
 })
 
+t.test(
+  'a copy that ended early: segment, pointer into its descriptor, sense of the unit that failed [SPC-4 §5.17.7]',
+  async t => {
+    const code = senseCodes.thirdPartyDeviceFailure
+    const field = { in: 'segment', byte: 6 } as const
+    t.equal(
+      encodeSense({ code, field, copy: { segment: 0x102 } }, 'fixed').toString('hex'),
+      '70000a00000000' + '0a' + '00000102' + '0d01' + '00' + 'a00006',
+      'SD says that the pointer is relative to the segment descriptor',
+    )
+    const failed = { unit: 'destination', sense: { code: senseCodes.spaceAllocationFailed } } as const
+    const fixed = encodeSense({ code, information: 7n, copy: { segment: 3, failed } }, 'fixed')
+    t.equal(fixed.toString('hex', 0, 18), 'f0000a00000007' + '1d' + '00120003' + '0d01' + '00000000')
+    t.equal(fixed[18], 0x02, 'status of the destination, where byte 9 says')
+    t.same(fixed.subarray(19), encodeSense(failed.sense, 'fixed'))
+    const source = encodeSense({ code, copy: { segment: 3, failed: { ...failed, unit: 'source' } } }, 'fixed')
+    t.equal(source.toString('hex', 8, 12), '12000003')
+    t.equal(
+      encodeSense({ code, copy: { segment: 3, failed } }, 'descriptor').toString('hex'),
+      '720a0d0100000018' + '010a00000000000000000003' + '0c0a0202' + '7207270700000000',
+    )
+  },
+)
+
 t.test('every condition of the catalogue is one of a kind and fits its fields', async t => {
   const seen = new Set<string>()
   for (const code of Object.values(senseCodes)) {

@@ -12,6 +12,16 @@ export type { ReceivedPdu } from './received-pdu.js'
 export { decodeAs } from './received-pdu.js'
 export type { TextKeys, TextPairs } from './text-keys.js'
 export { decodeKeys, decodePairs, encodeKeys } from './text-keys.js'
+export type { CopySegment, TokenInformation, TokenRange } from './third-party-copy.js'
+export {
+  copyCdb,
+  copyList,
+  naaDesignation,
+  populateList,
+  tokenInformation,
+  writeUsingList,
+  ZERO_TOKEN,
+} from './third-party-copy.js'
 export type { Ending, PortalAddress } from './wire.js'
 export { Wire } from './wire.js'
 export type { DataOutFields, WriteShare } from './write-transfer.js'

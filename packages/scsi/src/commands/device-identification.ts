@@ -4,7 +4,7 @@
 // number. Port and device are named as iSCSI wants it: SCSI name strings that hold the iSCSI name [SPC-4 §7.8.6.11, SAM-5 annex A].
 
 import { bit, bits, layout, u8, u16 } from '@scsipub/bytes'
-import type { Context } from '../logical-unit.js'
+import type { Context, LogicalUnit } from '../logical-unit.js'
 import { VENDOR } from './vendor.js'
 
 /** Header of a designation descriptor [SPC-4 §7.8.6.1]. */
@@ -29,15 +29,8 @@ const TARGET_PORT_GROUP = 1
 
 /** Body of page 83h; a well known unit has no designators of its own, only those of port and device. */
 export function deviceIdentification({ lu, target }: Context): Buffer {
-  const ofUnit =
-    lu === undefined
-      ? []
-      : [
-          designator('logicalUnit', 'binary', 'naa', Buffer.from(lu.identity.naa, 'hex')),
-          designator('logicalUnit', 'ascii', 't10VendorId', Buffer.from(VENDOR + lu.identity.serial, 'latin1')),
-        ]
   return Buffer.concat([
-    ...ofUnit,
+    ...(lu === undefined ? [] : unitDesignators(lu)),
     designator(
       'targetPort',
       'binary',
@@ -53,6 +46,19 @@ export function deviceIdentification({ lu, target }: Context): Buffer {
     ),
     designator('targetDevice', 'utf8', 'scsiName', scsiName(target.name)),
   ])
+}
+
+/** The designation descriptors of a unit, the one that says it best first. */
+export function unitDesignators({ identity }: LogicalUnit): [naa: Buffer, vendor: Buffer] {
+  return [
+    designator('logicalUnit', 'binary', 'naa', Buffer.from(identity.naa, 'hex')),
+    designator('logicalUnit', 'ascii', 't10VendorId', Buffer.from(VENDOR + identity.serial, 'latin1')),
+  ]
+}
+
+/** Whether a designation descriptor that an initiator gives is one of this unit, byte for byte. */
+export function designates(designation: Buffer, lu: LogicalUnit): boolean {
+  return unitDesignators(lu).some(own => own.equals(designation))
 }
 
 /** A portal group is a target port. Its relative identifier is 1 or more; 0 is reserved [SPC-4 §7.8.6.7]. */

@@ -10,7 +10,7 @@ const page = (code: string, context = contextOf()): Buffer => dataOf(send(`12 01
 t.test('standard data claims SPC-4, SBC-3, SAM-5 and iSCSI [SPC-4 §6.6.2]', async t => {
   const data = dataOf(send('12 00 00 00 ff 00'))
   t.equal(data.length, 96)
-  t.equal(data.subarray(0, 8).toString('hex'), '000006125b000002')
+  t.equal(data.subarray(0, 8).toString('hex'), '000006125b080002')
   t.equal(data.toString('latin1', 8, 36), 'SCSIPUB test disk       0001')
   t.equal(data.subarray(58, 66).toString('hex'), '00a00960046004c0')
   t.equal(data.subarray(36, 58).every(byte => byte === 0) && data.subarray(66).every(byte => byte === 0), true)
@@ -46,7 +46,7 @@ t.test('the well known unit is of type 1Eh and has pages 00h and 83h [SPC-4 §8.
 
 t.test('page 00h lists the pages in ascending order, and each can be read [SPC-4 §7.8.14]', async t => {
   const list = page('00')
-  t.equal(list.toString('hex'), '00000007' + '00808386b0b1b2')
+  t.equal(list.toString('hex'), '00000008' + '008083868fb0b1b2')
   for (const code of list.subarray(4)) {
     const data = page(code.toString(16).padStart(2, '0'))
     t.equal(data[1], code)

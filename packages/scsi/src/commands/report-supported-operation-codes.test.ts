@@ -8,10 +8,14 @@ import { dataOf, failsWith, send } from '../test-fixture.js'
 const request = (options: string, opcode = '00', action = '0000', length = '00010000') =>
   send(`a3 0c ${options} ${opcode} ${action} ${length} 00 00`)
 
+const commandCount = Object.values(commandTable).flatMap(entry =>
+  'serviceActions' in entry ? Object.keys(entry.serviceActions) : [''],
+).length
+
 t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SPC-4 §6.35.2]', async t => {
   const data = dataOf(request('00'))
   t.equal(data.readUInt32BE(0), data.length - 4)
-  t.equal((data.length - 4) / 8, Object.keys(commandTable).length, 'each operation code has one command by now')
+  t.equal((data.length - 4) / 8, commandCount)
   t.equal(data.subarray(4, 12).toString('hex'), '0000000000000006', 'TEST UNIT READY')
   t.ok(data.includes(Buffer.from('9e00001000010010', 'hex')), 'READ CAPACITY(16) by service action')
   t.equal(dataOf(request('00', '00', '0000', '00000006')).length, 6)
@@ -20,7 +24,7 @@ t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SP
 t.test('RCTD adds a timeouts descriptor of 12 bytes to each [SPC-4 §6.35.4]', async t => {
   const data = dataOf(request('80'))
   t.equal(data.readUInt32BE(0), data.length - 4)
-  t.equal(data.length - 4, Object.keys(commandTable).length * 20)
+  t.equal(data.length - 4, commandCount * 20)
   for (let at = 4; at < data.length; at += 20) {
     t.equal(data[at + 5]! & 0x02, 0x02, 'CTDP')
     t.equal(data.readUInt16BE(at + 8), 0x0a)

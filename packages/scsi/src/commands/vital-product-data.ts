@@ -8,6 +8,7 @@ import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
 import type { Context, LogicalUnit } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
 import { deviceIdentification } from './device-identification.js'
+import { thirdPartyCopyPage } from './third-party-copy-page.js'
 
 const header = layout(4, {
   peripheralQualifier: bits(0, 5, 3),
@@ -32,6 +33,7 @@ const pages: readonly { readonly code: number; readonly of: 'all' | 'wellKnown' 
   { code: 0x80, of: 'lu', body: ofLu(({ identity }) => Buffer.from(identity.serial, 'latin1')) },
   { code: 0x83, of: 'wellKnown', body: deviceIdentification },
   { code: 0x86, of: 'lu', body: ofLu(extendedInquiry) },
+  { code: 0x8f, of: 'lu', body: ofLu(thirdPartyCopyPage) },
   { code: 0xb0, of: 'lu', body: ofLu(blockLimits) },
   { code: 0xb1, of: 'lu', body: ofLu(blockDeviceCharacteristics) },
   { code: 0xb2, of: 'lu', body: ofLu(logicalBlockProvisioning) },

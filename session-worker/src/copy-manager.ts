@@ -1,0 +1,139 @@
+/**
+ * The copy manager of a session: begins copies, answers them, and tells of them by list identifier. [SPC-4 §5.17, SBC-3 §4.28]
+ *
+ * A list identifier belongs to the nexus and the logical unit that the command went to, so nobody else's copies are seen. What is known of
+ * an ended copy is kept until its identifier is used again, the unit is reset, or newer ones need the room.
+ *
+ * A copy is one task whose I/O is the whole job: who aborts it waits for the piece that is under way. With IMMED the command is answered first, and the copy
+ * goes on as a task with a tag that no initiator can name, which counts among the immediate ones.
+ */
+import {
+  type CopyJob,
+  checkCondition,
+  copyStatus,
+  dataIn,
+  failureDetails,
+  MAX_CONCURRENT_COPIES,
+  type Outcome,
+  rodTokenInformation,
+  senseCodes,
+  status,
+} from '@scsipub/scsi'
+import type { Command } from './command.js'
+import { CopyFailed } from './copy-failure.js'
+import { CopyRun } from './copy-run.js'
+import { extendedCopy } from './extended-copy.js'
+import type { FullFeature } from './full-feature.js'
+import type { Lun } from './lun.js'
+import { mediumSense } from './medium-sense.js'
+import { respond, respondSense } from './scsi-response.js'
+import { populateToken, writeUsingToken } from './token-copy.js'
+import type { TokenFiles } from './token-files.js'
+import { TokenStore } from './token-store.js'
+
+/** Ended copies that are remembered. */
+const MAX_REMEMBERED = 64
+
+export class CopyManager {
+  readonly #luns: ReadonlyMap<number, Lun>
+  readonly #store: TokenStore
+  readonly #running = new Set<CopyRun>()
+  /** By unit, kind and list identifier; the latest last. */
+  readonly #listed = new Map<string, CopyRun>()
+  #backgroundTag = 0
+
+  constructor(luns: ReadonlyMap<number, Lun>, files: TokenFiles) {
+    this.#luns = luns
+    this.#store = new TokenStore(files)
+  }
+
+  /** Begins a copy, and answers the command when it has ended, or at once when it asks for that. */
+  begin(phase: FullFeature, command: Command, job: CopyJob): void {
+    const lun = command.lun!
+    const key = keyOf(lun, job.kind === 'extendedCopy' ? 'short' : 'long', job.listIdentifier)
+    if (job.listIdentifier !== undefined && this.#listed.get(key)?.running)
+      return respondSense(phase, command, { code: senseCodes.operationInProgress }, job.listBytes)
+    if (this.#running.size >= MAX_CONCURRENT_COPIES) return respond(phase, command, status.busy, job.listBytes)
+    const task = phase.tasks.instant(job.immediate ? this.#background(command) : command)
+    const run = new CopyRun(lun, job, task)
+    this.#running.add(run)
+    if (job.listIdentifier !== undefined) this.#remember(key, run)
+    phase.tasks.during(
+      task,
+      this.#carryOut(run).finally(() => this.#running.delete(run)),
+      () => ended(phase, run),
+      error => ended(phase, run, failure(error)),
+    )
+    if (job.immediate) respond(phase, command, status.good, job.listBytes)
+  }
+
+  /** The parameter data that tells of a copy of this session on `lun`. */
+  results(
+    lun: Lun,
+    { what, listIdentifier, allocationLength, field }: Extract<Outcome, { kind: 'copyResults' }>,
+  ): Outcome {
+    const run = this.#listed.get(keyOf(lun, what === 'token' ? 'long' : 'short', listIdentifier))
+    if (!run || (what === 'failure' && run.running)) return checkCondition(senseCodes.invalidFieldInCdb, { field })
+    const report = run.report()
+    if (what === 'token') return dataIn(rodTokenInformation(report), allocationLength)
+    return dataIn(what === 'status' ? copyStatus(report) : failureDetails(report), allocationLength)
+  }
+
+  /**
+   * A unit is reset. Copies of its own tasks have been aborted; those that others asked for fail, and what is known of ended ones is forgotten.
+   * Returns the I/O that is under way for them.
+   */
+  unitReset(lun: Lun): Promise<void>[] {
+    for (const [key, run] of this.#listed) if (run.lun === lun && !run.running) this.#listed.delete(key)
+    const others = [...this.#running].filter(run => run.lun !== lun && run.uses(lun))
+    for (const run of others) run.interrupt()
+    return others.flatMap(({ task }) => (task.pending ? [task.pending] : []))
+  }
+
+  /** Gives up what the session holds. No copy may be running. */
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+
+  async #carryOut(run: CopyRun): Promise<void> {
+    switch (run.job.kind) {
+      case 'extendedCopy':
+        return extendedCopy(run, run.job, this.#luns)
+      case 'populateToken':
+        return populateToken(run, run.job, this.#store)
+      case 'writeUsingToken':
+        return writeUsingToken(run, run.job, this.#store, this.#luns)
+    }
+  }
+
+  #background(command: Command): Command {
+    this.#backgroundTag--
+    return { ...command, initiatorTaskTag: this.#backgroundTag, immediate: true, kept: false }
+  }
+
+  #remember(key: string, run: CopyRun): void {
+    this.#listed.delete(key)
+    this.#listed.set(key, run)
+    for (const [old, { running }] of this.#listed) {
+      if (this.#listed.size <= MAX_REMEMBERED) return
+      if (!running) this.#listed.delete(old)
+    }
+  }
+}
+
+function ended(phase: FullFeature, run: CopyRun, failed?: CopyFailed): void {
+  const { command } = run.task
+  run.end(failed)
+  if (run.job.immediate) phase.tasks.close(command)
+  else if (failed) respondSense(phase, command, failed.sense, run.job.listBytes)
+  else respond(phase, command, status.good, run.job.listBytes)
+}
+
+/** One-byte and four-byte list identifiers are told apart. */
+function keyOf(lun: Lun, length: 'short' | 'long', listIdentifier: number | undefined): string {
+  return `${lun.lun} ${length} ${listIdentifier}`
+}
+
+function failure(error: unknown): CopyFailed {
+  return error instanceof CopyFailed ? error : new CopyFailed(mediumSense(error))
+}

@@ -1,0 +1,124 @@
+/**
+ * The tokens that one session has made: bounded in number and bytes, the least recently made given up first; each ends when nobody used it for its
+ * inactivity timeout, and all of them with the session. [SPC-4 §5.17.6.7]
+ *
+ * Why a token is not there any more is remembered for a while, so that its maker is told.
+ */
+import { type SenseCode, senseCodes } from '@scsipub/scsi'
+import { CopyFailed } from './copy-failure.js'
+import { type TokenCopy, type TokenDraft, type TokenFiles, tokenName } from './token-files.js'
+
+const MAX_TOKENS = 16
+const MAX_BYTES = 256 << 20
+const MAX_REMEMBERED = 64
+
+interface Kept {
+  readonly bytes: number
+  readonly timeoutMs: number
+  timer: NodeJS.Timeout
+}
+
+export class TokenStore {
+  readonly #files: TokenFiles
+  /** By file name, the oldest first. */
+  readonly #kept = new Map<string, Kept>()
+  readonly #lost = new Map<string, SenseCode>()
+  #bytes = 0
+  #tokens = 0
+
+  constructor(files: TokenFiles) {
+    this.#files = files
+  }
+
+  /** Makes room for a copy of `bytes` at the cost of older ones. Rejects with `CopyFailed` when there is none. */
+  async begin(bytes: number): Promise<TokenDraft> {
+    for (const [name] of this.#kept) {
+      if (this.#tokens < MAX_TOKENS && this.#bytes + bytes <= MAX_BYTES) break
+      this.#drop(name, senseCodes.tokenCancelled)
+      await this.#files.remove(name)
+    }
+    if (this.#tokens >= MAX_TOKENS || this.#bytes + bytes > MAX_BYTES)
+      throw new CopyFailed({ code: senseCodes.insufficientResourcesToCreateRod })
+    this.#tokens++
+    this.#bytes += bytes
+    try {
+      return await this.#files.create(bytes)
+    } catch (error) {
+      this.#tokens--
+      this.#bytes -= bytes
+      throw error
+    }
+  }
+
+  /** The copy is complete: from now on `token` stands for it. */
+  async keep(draft: TokenDraft, token: Buffer, timeoutMs: number): Promise<void> {
+    const name = tokenName(token)
+    await this.#files.publish(draft, name)
+    this.#kept.set(name, { bytes: draft.bytes, timeoutMs, timer: this.#timer(name, timeoutMs) })
+  }
+
+  /** The copy will not be completed. */
+  async discard(draft: TokenDraft): Promise<void> {
+    this.#free(draft.bytes)
+    await draft.close()
+    await this.#files.removeDraft(draft)
+  }
+
+  /** What a token stands for, whichever session made it. Rejects with `CopyFailed` when it is none, or none any more. */
+  async open(token: Buffer): Promise<TokenCopy> {
+    const name = tokenName(token)
+    const copy = await this.#files.open(name)
+    if (copy) return copy
+    throw new CopyFailed({ code: this.#lost.get(name) ?? senseCodes.tokenUnknown })
+  }
+
+  async remove(token: Buffer): Promise<void> {
+    const name = tokenName(token)
+    this.#drop(name, senseCodes.tokenDeleted)
+    await this.#files.remove(name)
+  }
+
+  /** The session ends. What cannot be removed is left to the sweep of orphans. */
+  async close(): Promise<void> {
+    for (const name of [...this.#kept.keys()]) {
+      this.#drop(name, senseCodes.tokenCancelled)
+      await this.#files.remove(name).catch(() => {})
+    }
+  }
+
+  #timer(name: string, afterMs: number): NodeJS.Timeout {
+    const look = () => void this.#look(name).catch(() => this.#drop(name, senseCodes.tokenExpired))
+    return setTimeout(look, afterMs).unref()
+  }
+
+  /** The timeout counts from the last use, which may have been on another thread. */
+  async #look(name: string): Promise<void> {
+    const lastUseMs = await this.#files.lastUseMs(name)
+    const kept = this.#kept.get(name)
+    if (!kept) return
+    const restMs = lastUseMs === undefined ? 0 : lastUseMs + kept.timeoutMs - Date.now()
+    if (restMs > 0) {
+      kept.timer = this.#timer(name, restMs)
+      return
+    }
+    this.#drop(name, lastUseMs === undefined ? senseCodes.tokenDeleted : senseCodes.tokenExpired)
+    await this.#files.remove(name)
+  }
+
+  #drop(name: string, why: SenseCode): void {
+    const kept = this.#kept.get(name)
+    if (!kept) return
+    clearTimeout(kept.timer)
+    this.#kept.delete(name)
+    this.#free(kept.bytes)
+    this.#lost.set(name, why)
+    const [oldest] = this.#lost.keys()
+    if (this.#lost.size > MAX_REMEMBERED && oldest !== undefined) this.#lost.delete(oldest)
+  }
+
+  #free(bytes: number): void {
+    this.#tokens--
+    this.#bytes -= bytes
+    this.#files.release(bytes)
+  }
+}
