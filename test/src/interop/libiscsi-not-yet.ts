@@ -39,7 +39,6 @@ export const notYet: readonly NotYet[] = [
   },
   { tests: ['Prefetch10', 'Prefetch16'], why: 'there is no PRE-FETCH' },
   { tests: ['ReadDefectData10', 'ReadDefectData12'], why: 'there is no READ DEFECT DATA' },
-  { tests: ['ExtendedCopy', 'ReceiveCopyResults'], why: 'there is no EXTENDED COPY' },
   {
     tests: ['GetLBAStatus', 'Inquiry.BlockLimits', 'Unmap', 'WriteSame10', 'WriteSame16'],
     why: 'there is no thin provisioning, and no WRITE SAME',

@@ -6,8 +6,8 @@ import type { Outcome } from '../outcome.js'
 import { encodeSense } from '../sense.js'
 import { disk } from '../test-fixture.js'
 import { extendedCopyList } from './extended-copy-list.js'
+import { cscd, extendedCopyBytes, populateBytes, range, segment, writeUsingBytes } from './fixtures/lists.js'
 import { MAX_CSCD_DESCRIPTORS, MAX_RANGE_DESCRIPTORS, MAX_SEGMENT_DESCRIPTORS, MAX_TOKEN_BYTES } from './limits.js'
-import { cscd, extendedCopyBytes, populateBytes, range, segment, writeUsingBytes } from './test-lists.js'
 import { populateTokenList, writeUsingTokenList } from './token-lists.js'
 
 const zeroToken = Buffer.alloc(512)

@@ -2,7 +2,7 @@
 // here, before a byte is copied; what a segment says of its units is judged when its turn comes.
 //
 //   0     LIST IDENTIFIER                            16   CSCD descriptors, 32 bytes each, type E4h:
-//   1     STR, LIST ID USAGE, PRIORITY                    E4h | LU ID TYPE, NUL, device type | port (ignored)
+//   1     STR, LIST ID USAGE, PRIORITY                    E4h | LU ID TYPE (ignored), NUL, device type | port (ignored)
 //   2-3   CSCD DESCRIPTOR LIST LENGTH                     4-27 designation descriptor | 28 PAD | 29-31 DISK BLOCK LENGTH
 //   8-11  SEGMENT DESCRIPTOR LIST LENGTH             then segment descriptors, 28 bytes each, type 02h:
 //   12-15 INLINE DATA LENGTH                              02h | DC, CAT | 0018h | source | destination | 10 blocks | 12 LBA | 20 LBA
@@ -30,7 +30,6 @@ export const extendedCopyHeader = layout(16, {
 /** Identification descriptor CSCD descriptor [SPC-4 §6.4.5.2]. The designation descriptor is bytes 4 to 27. */
 export const identificationCscd = layout(32, {
   typeCode: u8(0),
-  luIdType: bits(1, 6, 2),
   nul: bit(1, 5),
   peripheralDeviceType: bits(1, 0, 5),
   designatorLength: u8(7),
@@ -99,8 +98,7 @@ function cscdDescriptors(data: Buffer, from: number, to: number): CscdDescriptor
     if (data[offset] !== descriptorTypes.identification)
       return checkCondition(senseCodes.unsupportedTargetDescriptor, { field: at(offset) })
     if (to - offset < identificationCscd.size) return invalidAt(2)
-    const { luIdType, designatorLength, ...unit } = identificationCscd.decode(data, offset)
-    if (luIdType !== 0) return invalidAt(offset + 1, 7)
+    const { designatorLength, ...unit } = identificationCscd.decode(data, offset)
     if (designatorLength > MAX_DESIGNATOR_BYTES) return invalidAt(offset + 7)
     const start = offset + DESIGNATION_AT
     found.push({

@@ -6,9 +6,9 @@ import type { Outcome } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
 import { contextOf, dataOf, disk, failsWith, send } from '../test-fixture.js'
 import type { CopyJob } from './copy-job.js'
+import { populateBytes, range, writeUsingBytes } from './fixtures/lists.js'
 import { MAX_RANGE_DESCRIPTORS, MAX_TOKEN_BYTES, TOKEN_INACTIVITY_TIMEOUT_S } from './limits.js'
 import { decodeRodToken, encodeRodToken, ROD_TOKEN_BYTES, ROD_TOKEN_RANDOM_BYTES } from './rod-token.js'
-import { populateBytes, range, writeUsingBytes } from './test-lists.js'
 
 function sendList(action: '10' | '11', list: Buffer, bytes = list.length, lu = disk): Outcome {
   const outcome = send(`83 ${action} 00000000 00001234 ${bytes.toString(16).padStart(8, '0')}`, contextOf(lu))
