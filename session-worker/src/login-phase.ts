@@ -14,6 +14,7 @@ import type {
 } from '@scsipub/contract'
 import {
   createLogin,
+  encodeText,
   header,
   type Login,
   type LoginRequest,
@@ -67,6 +68,9 @@ export interface LoginHost {
 /** Version of the draft that became the RFC; the only one there is [7143 §11.12.4]. */
 const VERSION = 0
 
+/** Who logs in to what, as every question about it begins. */
+type Who = Omit<Extract<SupervisorRequest, { kind: 'target.identify' }>, 'kind' | 'id'>
+
 type Opened = SupervisorReplies['nexus.open']
 
 export class LoginPhase {
@@ -76,6 +80,7 @@ export class LoginPhase {
   readonly #writer: PduWriter
   readonly #host: LoginHost
   #request: LoginRequest | undefined
+  #who: Who | undefined
   #statSn = 0
   /** A live session of the initiator, for its CmdSN. */
   #session: Session | undefined
@@ -120,10 +125,12 @@ export class LoginPhase {
         return
       case 'identify':
         return this.#identify(step)
+      case 'authenticate':
+        return this.#authenticate(step)
       case 'open':
         return this.#open(step.parameters, step.cid)
       case 'loginStatus':
-        this.#respond({ statusClass: step.class, statusDetail: step.detail }, Buffer.alloc(0))
+        this.#respond({ statusClass: step.class, statusDetail: step.detail }, elsewhere(step))
         return this.#host.refused(`${hexStatus(step)}: ${step.why}`)
       case 'drop':
         return this.#host.drop(step.why)
@@ -131,14 +138,20 @@ export class LoginPhase {
   }
 
   #identify({ initiatorName, targetName, sessionType }: Extract<LoginStep, { kind: 'identify' }>): void {
-    const question = {
-      kind: 'target.identify' as const,
+    this.#who = {
       connectionId: this.#task.connectionId,
       initiatorName,
       sessionType,
       ...(targetName === undefined ? {} : { targetName }),
     }
+    const question = { ...this.#who, kind: 'target.identify' as const }
     this.#ask(this.#supervisor.ask(question), reply => this.#login.identified(reply))
+  }
+
+  /** The supervisor judges: no secret ever is in this thread, which reads what strangers send. */
+  #authenticate(step: Extract<LoginStep, { kind: 'authenticate' }>): void {
+    const proof = { ...this.#who!, ...step, kind: 'chap.prove' as const }
+    this.#ask(this.#supervisor.ask(proof), reply => this.#login.authenticated(reply))
   }
 
   #open(parameters: SessionParameters, cid: number): void {
@@ -205,6 +218,11 @@ export class LoginPhase {
   #complete(): void {
     this.#host.completed({ ...this.#opened!, cid: this.#request!.cid, statSn: this.#statSn })
   }
+}
+
+/** The text of a refusal: where the target has gone, if it has [7143 §11.13.5, §13.8]. */
+function elsewhere({ targetAddress }: { targetAddress?: string }): Buffer {
+  return encodeText(targetAddress === undefined ? [] : [{ key: 'TargetAddress', value: targetAddress }])
 }
 
 function hexStatus(status: { class: number; detail: number }): string {

@@ -9,31 +9,25 @@ import {
   type SupervisorReplies,
   type SupervisorRequest,
 } from '@scsipub/contract'
+import type { Access } from './access.js'
 import type { Admission } from './admission.js'
 import type { Engine } from './engine.js'
+import type { Identification, Identify, Open, Prove } from './identification.js'
 import { type Log, printable } from './log.js'
-import {
-  missingParameter,
-  outOfResources,
-  serviceUnavailable,
-  sessionDoesNotExist,
-  targetError,
-  targetNotFound,
-} from './login-status.js'
+import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } from './login-status.js'
 import type { NexusRegistry } from './nexus-registry.js'
 import { partyOf } from './peer.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
-import { type Target, type TargetDirectory, volumeSpec } from './targets.js'
+import { type Target, volumeSpec } from './targets.js'
 
-type Identify = Extract<SupervisorRequest, { kind: 'target.identify' }>
-type Open = Extract<SupervisorRequest, { kind: 'nexus.open' }>
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 type Opened = SupervisorReplies['nexus.open']
 
 export interface LoginParts {
   readonly hosts: () => SessionHost
   readonly registry: NexusRegistry
-  readonly directory: TargetDirectory
+  readonly identification: Identification
+  readonly access: Access
   readonly admission: Admission
   readonly engine: Pick<Engine, 'ask'>
   readonly quotaBytes: number
@@ -59,14 +53,29 @@ export class Logins {
   /** Answers one request of a connection; the value is the reply. */
   async serve(request: SupervisorRequest): Promise<SupervisorReplies[SupervisorRequest['kind']]> {
     if (request.kind === 'targets.list') return this.#list(request)
-    const reply = request.kind === 'target.identify' ? this.#identify(request) : await this.#open(request)
+    const reply = await this.#answer(request)
     if ('refuse' in reply) this.#logRefusal(request, reply.refuse)
     return reply
   }
 
+  #answer(request: Identify | Prove | Open) {
+    const { hosts, identification } = this.#parts
+    const connection = hosts().get(request.connectionId)
+    if (!connection) return { refuse: connectionGone() }
+    switch (request.kind) {
+      case 'target.identify':
+        return this.#draining ? { refuse: draining() } : identification.identify(request)
+      case 'chap.prove':
+        return identification.prove(request, connection.peerAddress)
+      case 'nexus.open':
+        return this.#open(connection, request)
+    }
+  }
+
   /** Undoes what the login of a connection did; its run has ended. */
-  connectionEnded({ admitted, peerAddress }: HostedConnection): void {
-    const { admission } = this.#parts
+  connectionEnded({ id, admitted, peerAddress }: HostedConnection): void {
+    const { admission, access } = this.#parts
+    access.forget(id)
     if (admitted) admission.leave(peerAddress)
     admission.disconnect(peerAddress)
   }
@@ -77,25 +86,18 @@ export class Logins {
     this.#destroy(session.volumeIds)
   }
 
-  #identify(request: Identify): SupervisorReplies['target.identify'] {
+  async #open(connection: HostedConnection, request: Open): Promise<Opened> {
+    const { identification, registry } = this.#parts
     if (this.#draining) return { refuse: draining() }
-    const target = this.#targetOf(request)
-    return target && 'refuse' in target ? target : { auth: 'none' }
-  }
-
-  async #open(request: Open): Promise<Opened> {
-    const { hosts, registry } = this.#parts
-    const connection = hosts().get(request.connectionId)
-    if (!connection) return { refuse: serviceUnavailable('the connection has gone') }
+    const permit = identification.permit(request)
+    if ('refuse' in permit) return permit
+    const { target, user } = permit
     const { session } = connection
-    if (this.#draining) return { refuse: draining() }
-    const target = this.#targetOf(request)
-    if (target && 'refuse' in target) return target
     const claim = {
       ...request,
       sessionId: session.id,
       targetName: target?.name ?? '',
-      principal: target?.private ? partyOf(connection.peerAddress) : '',
+      principal: target?.private ? partyOf(connection.peerAddress) : user,
     }
     const nexus = target ? await registry.open(claim) : registry.openDiscovery(claim)
     if ('refuse' in nexus) return nexus
@@ -110,6 +112,7 @@ export class Logins {
       initiator: printable(request.initiatorName),
       target: target?.name ?? 'discovery',
       tsih: nexus.tsih,
+      ...(user !== '' && { user: printable(user) }),
     }
     this.#parts.log.info({
       event: 'session.opened',
@@ -130,7 +133,7 @@ export class Logins {
     const { admission, hosts } = this.#parts
     const session = hosts().session(sessionId)
     if (!session?.login) return { refuse: sessionDoesNotExist('the session has ended') }
-    if (hosts().get(connection.id) !== connection) return { refuse: serviceUnavailable('the connection has gone') }
+    if (hosts().get(connection.id) !== connection) return { refuse: connectionGone() }
     if (session.volumeIds.length > 0) {
       const old = [...session.connections].find(other => other.cid === cid && other.admitted)
       if (old) old.admitted = false
@@ -159,7 +162,7 @@ export class Logins {
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
     const { admission, hosts } = this.#parts
     const { session, peerAddress } = connection
-    if (!hosts().isLive(session.id)) return { refuse: serviceUnavailable('the connection has gone') }
+    if (!hosts().isLive(session.id)) return { refuse: connectionGone() }
     if (!target || target.private) {
       const refuse = admission.admit(peerAddress)
       if (refuse) return { refuse }
@@ -174,7 +177,7 @@ export class Logins {
     }
     if (target.private)
       this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
-    if (gone) return { refuse: serviceUnavailable('the connection has gone') }
+    if (gone) return { refuse: connectionGone() }
     if (connection.admitted) admission.leave(peerAddress)
     connection.admitted = false
     return opened
@@ -211,26 +214,20 @@ export class Logins {
     }
   }
 
-  /** The target that is asked for; undefined for discovery. */
-  #targetOf({ sessionType, targetName }: Identify | Open): Target | undefined | { refuse: LoginRefusal } {
-    if (sessionType === 'discovery') return undefined
-    if (targetName === undefined) return { refuse: missingParameter('a normal session needs TargetName [7143 §13.4]') }
-    return this.#parts.directory.find(targetName) ?? { refuse: targetNotFound('there is no such target') }
-  }
-
-  /** SendTargets: every target in discovery, one's own in a normal session [7143 Appendix C]. */
+  /** SendTargets: what the initiator may see in discovery, one's own in a normal session [7143 Appendix C]. */
   #list({ connectionId, localAddress }: List): SupervisorReplies['targets.list'] {
-    const { hosts, directory, advertise } = this.#parts
+    const { hosts, access, advertise } = this.#parts
     const own = hosts().get(connectionId)?.session.login?.target
-    const names = own === undefined || own === 'discovery' ? directory.names() : [own]
+    const names =
+      own === undefined || own === 'discovery' ? access.visible(connectionId).map(({ name }) => name) : [own]
     const address = advertise ? formatAddress(advertise) : localAddress
     return { targets: names.map(name => ({ name, addresses: [{ address, portalGroupTag: PORTAL_GROUP_TAG }] })) }
   }
 
-  #logRefusal(request: Identify | Open, refuse: LoginRefusal): void {
+  #logRefusal(request: Identify | Prove | Open, refuse: LoginRefusal): void {
     const connection = this.#parts.hosts().get(request.connectionId)
     this.#parts.log.info({
-      event: 'login.refused',
+      event: refuse.targetAddress === undefined ? 'login.refused' : 'login.redirected',
       sessionId: connection?.session.id,
       initiator: printable(request.initiatorName),
       target: request.targetName === undefined ? request.sessionType : printable(request.targetName),
@@ -246,6 +243,10 @@ function grantOf(target: Target, lun: number, volume: LunGrant['volume']): LunGr
   if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
   const { readOnly, removable, thin } = disk.kind
   return { lun, product: disk.product, readOnly, removable, thin, volume }
+}
+
+function connectionGone(): LoginRefusal {
+  return serviceUnavailable('the connection has gone')
 }
 
 function draining(): LoginRefusal {

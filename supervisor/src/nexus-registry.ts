@@ -10,9 +10,9 @@
  *
  * How many connections a session may have, and which of them has the same CID, the session itself knows best, in its worker.
  *
- * The portal group is always 1. To the nexus of the RFC a *principal* is added: where nobody is authenticated, initiator
- * name and ISID are mere claims and easily guessed, and a stranger must not throw out a live session by them, nor join it. Principals
- * do not meet; who is one, the caller says.
+ * The portal group is always 1. To the nexus of the RFC a *principal* is added: initiator name and ISID are mere claims
+ * and easily guessed, and a stranger must not throw out a live session by them, nor join it. Principals do not meet; who is one,
+ * the caller says: the name that was proved by CHAP, or on free targets the peer's address.
  *
  * Left out: discovery sessions are no nexus; they only have a TSIH, and one connection.
  */

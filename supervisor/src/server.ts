@@ -6,11 +6,14 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '@scsipub/config'
+import { Access } from './access.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
+import { Identification } from './identification.js'
 import { Listener } from './listener.js'
 import type { Log } from './log.js'
+import { LoginPenalty } from './login-penalty.js'
 import { Logins } from './logins.js'
 import { NexusRegistry } from './nexus-registry.js'
 import { SessionPool } from './pool.js'
@@ -104,10 +107,13 @@ export class Server {
       isLive: id => host.isLive(id),
       end: (id, outcome, why) => host.end(id, outcome, why),
     })
+    const access = new Access(directory, config.discovery.auth)
+    const penalty = new LoginPenalty({ holdsForLoopback: config.free.capLoopback })
     const logins = new Logins({
       hosts: () => host,
       registry,
-      directory,
+      identification: new Identification({ directory, access, penalty }),
+      access,
       admission,
       engine,
       quotaBytes: config.free.quotaBytes,
@@ -146,7 +152,7 @@ export class Server {
   }
 
   get targetCount(): number {
-    return this.#directory.names().length
+    return this.#directory.all().length
   }
 
   get sessionCount(): number {

@@ -37,7 +37,9 @@ export interface Session {
   readonly id: number
   readonly connections: Set<HostedConnection>
   /** Set by a login that has succeeded, for the log. */
-  login: { readonly initiator: string; readonly target: string; readonly tsih: number } | undefined
+  login:
+    | { readonly initiator: string; readonly target: string; readonly tsih: number; readonly user?: string }
+    | undefined
   /** Volumes that end with the session. */
   volumeIds: readonly string[]
   /** Who waits for the end. */

@@ -4,13 +4,14 @@
  *   PREFIX:blank   free tier: one blank disk
  *   PREFIX:multi   free tier: four blank disks of different sizes
  *   PREFIX:NAME    free tier: an image of the catalog
- *   PREFIX:NAME    the operator's, from the configuration: shared by all who log in, persistent, without quota
+ *   PREFIX:NAME    the operator's, from the configuration: shared by all who may log in, persistent, without quota
  *
  * A free disk is private: each login has its own, which may take `quotaBytes` of writes *per LUN* and is gone with the session.
  */
-import type { Config, TargetConfig } from '@scsipub/config'
+import type { Config, RedirectConfig, TargetConfig } from '@scsipub/config'
 import type { VolumeSpec } from '@scsipub/contract'
 import type { Catalog } from './catalog.js'
+import { type Credential, credentialOf } from './credential.js'
 import type { Image } from './manifest.js'
 
 /** One LUN of a target; its number is its index. `product` as INQUIRY tells it, at most 16 ASCII characters. */
@@ -37,6 +38,10 @@ export interface Target {
   readonly name: string
   readonly private: boolean
   readonly disks: readonly Disk[]
+  /** What initiators must prove; anybody may log in without one. */
+  readonly credential?: Credential
+  /** Logins are sent there. */
+  readonly redirect?: RedirectConfig
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -52,13 +57,13 @@ export class TargetDirectory {
   constructor(config: Config, catalog: Catalog) {
     this.#config = config
     this.#catalog = catalog
-    this.#add('blank', true, [{ product: 'BLANK', sizeBytes: config.free.blankBytes, kind: USUAL }])
-    this.#add(
-      'multi',
-      true,
-      MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes, kind: USUAL })),
+    const multi = MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes, kind: USUAL }))
+    this.#fixed.set(
+      'blank',
+      this.#free('blank', [{ product: 'BLANK', sizeBytes: config.free.blankBytes, kind: USUAL }]),
     )
-    for (const target of config.targets) this.#add(target.name, false, operatorDisks(target, catalog.images()))
+    this.#fixed.set('multi', this.#free('multi', multi))
+    for (const target of config.targets) this.#fixed.set(target.name, this.#operators(target))
   }
 
   /** The target with that iSCSI name in any case [RFC 3722]; undefined when there is none. */
@@ -70,13 +75,14 @@ export class TargetDirectory {
     const fixed = this.#fixed.get(leaf)
     if (fixed) return fixed
     const image = this.#catalog.images().get(leaf)
-    return image && this.#target(leaf, true, [imageDisk(image, image.sizeBytes, USUAL)])
+    return image && this.#free(leaf, [imageDisk(image, image.sizeBytes, USUAL)])
   }
 
-  /** Names of all targets, in a steady order. An operator's target hides an image of the same name. */
-  names(): string[] {
-    const leaves = new Set([...this.#fixed.keys(), ...this.#catalog.images().keys()])
-    return [...leaves].map(leaf => this.#nameOf(leaf))
+  /** All targets, in a steady order. An operator's target hides an image of the same name. */
+  all(): Target[] {
+    const images = [...this.#catalog.images()].filter(([leaf]) => !this.#fixed.has(leaf))
+    const ofImages = images.map(([leaf, image]) => this.#free(leaf, [imageDisk(image, image.sizeBytes, USUAL)]))
+    return [...this.#fixed.values(), ...ofImages]
   }
 
   /** The operator's targets. */
@@ -84,12 +90,19 @@ export class TargetDirectory {
     return [...this.#fixed.values()].filter(target => !target.private)
   }
 
-  #add(leaf: string, isPrivate: boolean, disks: Disk[]): void {
-    this.#fixed.set(leaf, this.#target(leaf, isPrivate, disks))
+  #free(leaf: string, disks: Disk[]): Target {
+    return { name: this.#nameOf(leaf), private: true, disks }
   }
 
-  #target(leaf: string, isPrivate: boolean, disks: Disk[]): Target {
-    return { name: this.#nameOf(leaf), private: isPrivate, disks }
+  #operators(target: TargetConfig): Target {
+    const credential = credentialOf(target.auth)
+    return {
+      name: this.#nameOf(target.name),
+      private: false,
+      disks: operatorDisks(target, this.#catalog.images()),
+      ...(credential && { credential }),
+      ...(target.redirect && { redirect: target.redirect }),
+    }
   }
 
   #nameOf(leaf: string): string {

@@ -23,11 +23,36 @@ export interface LunConfig {
   readonly thin?: boolean
 }
 
-/** An operator's target: shared by all who log in, persistent, without quota. LUN numbers are the indexes of `luns`. */
+/** The hash algorithms of CHAP, by the names that a configuration has for them. */
+export const CHAP_ALGORITHM_NAMES = ['md5', 'sha1', 'sha256', 'sha3-256'] as const
+
+/** Name and secret that one side of CHAP proves to know. Secrets are printable ASCII, 12 to 255 characters. */
+export interface ChapIdentity {
+  readonly user: string
+  readonly secret: string
+}
+
+/** CHAP: what initiators prove, what the target proves in return (`mutual`, then demanded), and by which algorithms. */
+export interface ChapConfig extends ChapIdentity {
+  readonly mutual?: ChapIdentity
+  readonly algorithms?: readonly (typeof CHAP_ALGORITHM_NAMES)[number][]
+}
+
+export type AuthConfig = 'none' | { readonly chap: ChapConfig }
+
+/** Where initiators are sent in place of the target, for now or for good. */
+export interface RedirectConfig {
+  readonly to: Address
+  readonly permanent: boolean
+}
+
+/** An operator's target: shared by all who may log in, persistent, without quota. LUN numbers are the indexes of `luns`. */
 export interface TargetConfig {
   readonly name: string
-  readonly auth: 'none'
+  readonly auth: AuthConfig
+  /** May be empty only with `redirect`. */
   readonly luns: readonly LunConfig[]
+  readonly redirect?: RedirectConfig
 }
 
 /** The free tier. `quotaBytes` bounds what one LUN of one session may write; 0 lifts a cap on sessions. */
@@ -50,9 +75,16 @@ export interface Config {
   readonly advertise: { readonly iscsi?: Address }
   readonly free: FreeTierConfig
   readonly targets: readonly TargetConfig[]
+  /** Who may ask for the targets; see `targets.ts` of the supervisor for which of them are shown. */
+  readonly discovery: { readonly auth: AuthConfig }
   readonly log: { readonly level: LogLevel }
   /** Keys that were given and that this version does not serve, for a warning. */
   readonly unserved: readonly string[]
+}
+
+interface TargetFile extends Omit<TargetConfig, 'luns' | 'redirect'> {
+  luns?: LunConfig[]
+  redirect?: { to: string; permanent?: boolean }
 }
 
 /** A configuration as it stands in a file: every key optional, addresses still text. */
@@ -63,7 +95,8 @@ export interface ConfigFile {
   listen?: { iscsi?: string }
   advertise?: { iscsi?: string }
   free?: Partial<FreeTierConfig>
-  targets?: TargetConfig[]
+  targets?: TargetFile[]
+  discovery?: { auth?: AuthConfig }
   log?: { level?: LogLevel }
 }
 

@@ -1,6 +1,6 @@
 /**
  * `SCSIPUB_<PATH>` overrides a key: the path in upper case, its parts joined by `_`. A variable that starts so but names
- * no key is a fault, since a misspelt override would be obeyed by nobody. `targets` is given as JSON.
+ * no key is a fault, since a misspelt override would be obeyed by nobody. `targets` and `discovery.auth` are given as JSON.
  */
 import type { Fault } from './faults.js'
 
@@ -23,6 +23,7 @@ const KEYS: Readonly<Record<string, Kind>> = {
   'free.maxSessionsPerAddress': 'number',
   'free.capLoopback': 'boolean',
   targets: 'json',
+  'discovery.auth': 'json',
   'log.level': 'text',
 }
 
@@ -46,10 +47,15 @@ export function applyEnvironment(file: unknown, env: NodeJS.ProcessEnv): Fault[]
     }
     const value = parse(KEYS[path] ?? 'text', text)
     if (value === undefined)
-      faults.push({ path: variable, text: `(environment) must be ${KEYS[path]}; it is "${text}"` })
+      faults.push({ path: variable, text: `(environment) must be ${KEYS[path]}${shown(KEYS[path], text)}` })
     else set(file, path.split('.'), value)
   }
   return faults
+}
+
+/** What is wrong, to be shown; JSON is not, there may be secrets in it. */
+function shown(kind: Kind | undefined, text: string): string {
+  return kind === 'json' ? '' : `; it is "${text}"`
 }
 
 /** The value that the text stands for; undefined when it stands for none. */

@@ -30,6 +30,7 @@ export function shapeFaults(value: unknown): Fault[] {
   if (validate(value)) return []
   const seen = new Map<string, Fault>()
   for (const error of validate.errors ?? []) {
+    if (error.keyword === 'if') continue // what is wrong inside of it has its own error
     const fault = describe(error)
     if (!seen.has(fault.path)) seen.set(fault.path, fault)
   }
@@ -49,11 +50,17 @@ function describe(error: ErrorObject): Fault {
     const hint = key === 'auth' ? '; write "none" to let anybody log in' : '; add it'
     return { path: join(path, key), text: `is missing${hint}` }
   }
-  return { path, text: `${schema.explain ?? error.message ?? 'is wrong'}; it is ${excerpt(error.data)}` }
+  const text = schema.explain ?? error.message ?? 'is wrong'
+  return { path, text: SECRET_PATH.test(path) ? text : `${text}; it is ${excerpt(error.data)}` }
 }
 
+/** Secrets are never shown, wherever they stand in what is shown. */
+const SECRET_KEYS = ['secret', 'password', 'token']
+const SECRET_PATH = new RegExp(`(^|\\.)(${SECRET_KEYS.join('|')})$`)
+
 function excerpt(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+  const hidden = (key: string, inner: unknown) => (SECRET_KEYS.includes(key) ? '…' : inner)
+  const text = JSON.stringify(value, hidden) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 

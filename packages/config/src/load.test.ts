@@ -21,6 +21,15 @@ function faultsOf(t: Test, content: unknown, env: NodeJS.ProcessEnv = {}): strin
   return []
 }
 
+const CHAP = {
+  chap: {
+    user: 'u',
+    secret: '0123456789abcdef',
+    mutual: { user: 'target', secret: 'fedcba987654' },
+    algorithms: ['sha256', 'md5'],
+  },
+}
+
 t.test('without a file and without variables the defaults hold', t => {
   const config = loadConfig({ env: {} })
   t.equal(config.dataDir, join(process.cwd(), 'data'))
@@ -31,6 +40,7 @@ t.test('without a file and without variables the defaults hold', t => {
   t.equal(config.free.blankBytes, 67_108_864)
   t.equal(config.free.quotaBytes, 67_108_864)
   t.same(config.targets, [])
+  t.same(config.discovery, { auth: 'none' })
   t.equal(config.log.level, 'info')
   t.end()
 })
@@ -53,7 +63,9 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
         auth: 'none',
         luns: [{ image: 'd', blockBytes: 4096, readOnly: true, removable: true, thin: false }],
       },
+      { name: 'guarded', auth: CHAP, luns: [{ sizeBytes: 512 }] },
     ],
+    discovery: { auth: CHAP },
     log: { level: 'warn' },
   }
   writeFileSync(path, JSON.stringify(content))
@@ -70,6 +82,7 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
     capLoopback: true,
   })
   t.same(config.targets, content.targets)
+  t.same(config.discovery, content.discovery)
   t.equal(config.log.level, 'warn')
   t.end()
 })
@@ -199,11 +212,6 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
     /^targets\[0\]\.name "blank" is .* built-in/,
   ],
   ['a name that hides :multi', { targets: [{ name: 'multi', auth: 'none', luns: [lun] }] }, /"multi" is .* built-in/],
-  [
-    'CHAP, rather than to serve the target openly',
-    { targets: [{ name: 'a', auth: { chap: { user: 'u', secret: 's' } }, luns: [lun] }] },
-    /^targets\[0\]\.auth\.chap is not supported by this version/,
-  ],
   [
     'another kind of auth',
     { targets: [{ name: 'a', auth: 'srp', luns: [lun] }] },

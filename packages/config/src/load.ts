@@ -6,12 +6,12 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Address, parseAddress } from './address.js'
-import { type Config, type ConfigFile, defaults } from './config.js'
+import { type Config, type ConfigFile, defaults, type TargetConfig } from './config.js'
 import { applyEnvironment } from './environment.js'
 import { ConfigError, type Fault, shapeFaults } from './faults.js'
 import { jsonFault } from './json-fault.js'
 import { semanticFaults } from './semantics.js'
-import { takeChap, takeUnserved } from './unsupported.js'
+import { takeUnserved } from './unsupported.js'
 
 /**
  * Reads `path` (none: no file) and `env`. A relative `dataDir` is relative to the file's folder, or to the current one
@@ -22,7 +22,7 @@ export function loadConfig({ path, env = {} }: { path?: string; env?: NodeJS.Pro
   const file = path === undefined ? {} : readJson(path)
   const fromEnvironment = applyEnvironment(file, env)
   const unserved = takeUnserved(file)
-  const faults = [...fromEnvironment, ...takeChap(file), ...withoutRepeats(shapeFaults(file), semanticFaults(file))]
+  const faults = [...fromEnvironment, ...withoutRepeats(shapeFaults(file), semanticFaults(file))]
   if (faults.length > 0) throw new ConfigError(source, faults)
   const base = path === undefined || env['SCSIPUB_DATADIR'] !== undefined ? process.cwd() : dirname(resolve(path))
   return deepFreeze({ ...complete(file as ConfigFile, base), unserved })
@@ -43,9 +43,15 @@ function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
     listen: { iscsi: address(file.listen?.iscsi ?? defaults.listenIscsi) },
     advertise: advertise === undefined ? {} : { iscsi: address(advertise) },
     free: { ...defaults.free, ...file.free },
-    targets: file.targets ?? [],
+    targets: (file.targets ?? []).map(target),
+    discovery: { auth: file.discovery?.auth ?? 'none' },
     log: { level: file.log?.level ?? defaults.logLevel },
   }
+}
+
+function target({ name, auth, luns = [], redirect }: NonNullable<ConfigFile['targets']>[number]): TargetConfig {
+  if (!redirect) return { name, auth, luns }
+  return { name, auth, luns, redirect: { to: address(redirect.to), permanent: redirect.permanent ?? false } }
 }
 
 function address(text: string): Address {

@@ -2,7 +2,9 @@
  * The JSON schema of the configuration file. `explain` says in words what a value must be; it is what a person reads when
  * a rule of that place is broken. What a schema cannot say (names used twice, addresses) is in `semantics.ts`.
  */
+import { authentication } from './auth-schema.js'
 import { LOG_LEVELS, MAX_LUN_BYTES, MAX_LUNS, MAX_WORKERS } from './config.js'
+import { section } from './section.js'
 
 /** Names end up in an iSCSI name and in file names: the characters of RFC 3722, without ':'. At most 64 characters. */
 export const NAME_PATTERN = '^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$'
@@ -25,10 +27,6 @@ const sessionCount = {
   explain: 'must be a whole number from 0 (no cap) to 1000000',
 } as const
 
-function section<P extends Record<string, object>>(properties: P) {
-  return { type: 'object', additionalProperties: false, explain: 'must be an object', properties } as const
-}
-
 const flag = { type: 'boolean', explain: 'must be true or false' } as const
 
 const lun = section({
@@ -40,10 +38,18 @@ const lun = section({
   thin: flag,
 })
 
+const redirect = {
+  ...section({
+    to: { type: 'string', explain: 'must be the address of another server, such as "192.0.2.1:3260"' },
+    permanent: { type: 'boolean', explain: 'must be true or false' },
+  }),
+  required: ['to'],
+}
+
 const target = {
   ...section({
     name,
-    auth: { const: 'none', explain: 'must be "none"; no other kind is supported by this version' },
+    auth: authentication,
     luns: {
       type: 'array',
       minItems: 1,
@@ -51,8 +57,9 @@ const target = {
       items: lun,
       explain: `must be a list of 1 to ${MAX_LUNS} LUNs`,
     },
+    redirect,
   }),
-  required: ['name', 'auth', 'luns'],
+  required: ['name', 'auth'],
 }
 
 export const configSchema = section({
@@ -79,5 +86,6 @@ export const configSchema = section({
     capLoopback: flag,
   }),
   targets: { type: 'array', items: target, explain: 'must be a list of targets' },
+  discovery: section({ auth: authentication }),
   log: section({ level: { enum: LOG_LEVELS, explain: `must be one of ${LOG_LEVELS.join(', ')}` } }),
 })

@@ -1,9 +1,10 @@
 /**
  * The rules that a schema cannot say: addresses, names that are used twice, names that would hide a built-in target,
- * disks without a size or not of whole blocks.
+ * disks without a size or not of whole blocks. Secrets that are used in both directions are in `chap-semantics.ts`.
  * Called with a file of right or wrong shape alike, so that all faults come in one message; what is misshapen is skipped.
  */
 import { parseAddress } from './address.js'
+import { chapFaults } from './chap-semantics.js'
 import { BUILT_IN_TARGETS } from './config.js'
 import type { Fault } from './faults.js'
 
@@ -20,7 +21,8 @@ export function semanticFaults(file: unknown): Fault[] {
   }
   checkTargetNames(faults, at(file, 'targets'))
   checkDisks(faults, at(file, 'targets'))
-  return faults
+  checkTargets(faults, at(file, 'targets'))
+  return [...faults, ...chapFaults(file)]
 }
 
 function checkAddress(faults: Fault[], path: string, text: string) {
@@ -64,8 +66,25 @@ function checkDisks(faults: Fault[], targets: unknown): void {
   })
 }
 
+function checkTargets(faults: Fault[], targets: unknown): void {
+  if (!Array.isArray(targets)) return
+  targets.forEach((target: unknown, index) => {
+    // Nobody gets as far as the LUNs of a target that has moved.
+    if (isObject(target) && !('luns' in target) && !('redirect' in target))
+      faults.push({ path: `targets[${index}].luns`, text: 'is missing; add it' })
+    const to = textAt(target, 'redirect', 'to')
+    const path = `targets[${index}].redirect.to`
+    if (to !== undefined && checkAddress(faults, path, to)?.port === 0)
+      faults.push({ path, text: 'needs the port of the other server; it is 0' })
+  })
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
 function at(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
+  return isObject(value) ? value[key] : undefined
 }
 
 function textAt(value: unknown, ...path: string[]): string | undefined {

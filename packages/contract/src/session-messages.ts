@@ -5,6 +5,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { ChapProven, LoginAuth } from '@scsipub/iscsi'
 import type { JTDDataType } from 'ajv/dist/core.js'
 import type { VolumeDescriptor } from './volume.js'
 
@@ -65,6 +66,22 @@ export const supervisorRequestSchema = {
       },
       optionalProperties: { targetName: { type: 'string' } },
     },
+    // What an initiator says to the challenge of `target.identify`; values are hexadecimal digits [7143 §12.1.3].
+    'chap.prove': {
+      properties: {
+        id: { type: 'uint32' },
+        connectionId: { type: 'uint32' },
+        initiatorName: { type: 'string' },
+        sessionType: { enum: ['normal', 'discovery'] },
+        algorithm: { enum: ['md5', 'sha1', 'sha256', 'sha3-256'] },
+        user: { type: 'string' },
+        response: { type: 'string' },
+      },
+      optionalProperties: {
+        targetName: { type: 'string' },
+        mutual: { properties: { identifier: { type: 'uint8' }, challenge: { type: 'string' } } },
+      },
+    },
     'nexus.open': {
       properties: {
         id: { type: 'uint32' },
@@ -115,11 +132,12 @@ export interface LunGrant {
   volume: VolumeDescriptor
 }
 
-/** A login that is refused: the status of the Login Response [7143 §11.13.5] and the reason for the log. */
+/** A login that is refused: the status of the Login Response [7143 §11.13.5], the reason for the log, and where else to go. */
 export interface LoginRefusal {
   class: number
   detail: number
   why: string
+  targetAddress?: string
 }
 
 export interface TargetListing {
@@ -129,7 +147,8 @@ export interface TargetListing {
 
 /** `joins`: TSIH of the live session that the connection may be added to [7143 §6.3.1]. */
 export interface SupervisorReplies {
-  'target.identify': { auth: 'none' } | { refuse: LoginRefusal }
+  'target.identify': LoginAuth | { refuse: LoginRefusal }
+  'chap.prove': ChapProven | { refuse: LoginRefusal }
   'nexus.open': { tsih: number; nexusLost: boolean; luns: LunGrant[] } | { joins: number } | { refuse: LoginRefusal }
   'targets.list': { targets: TargetListing[] }
 }

@@ -1,6 +1,8 @@
 // An initiator for tests, which can also misbehave. Development only: nothing that ships may import it.
 
 export { cdb } from './cdb.js'
+export type { BinaryForm, ChapChallenge, ChapOptions } from './chap.js'
+export { askChallenge, authenticate, encodeBinary, proofKeys, readChallenge, respond } from './chap.js'
 export type { CommandResult } from './command-result.js'
 export type { CommandPdu, WriteOptions } from './initiator.js'
 export { Initiator } from './initiator.js'

@@ -1,6 +1,7 @@
-// The usual login: security stage without authentication, operational stage, full feature phase [7143 §6.3].
+// The usual login: security stage (without authentication, or with CHAP), operational stage, full feature phase [7143 §6.3].
 
 import type { Digests } from '@scsipub/iscsi'
+import { authenticate, type ChapOptions } from './chap.js'
 import { type LoginAnswer, LoginTalk, transit } from './login-talk.js'
 import type { TextKeys } from './text-keys.js'
 import type { Wire } from './wire.js'
@@ -19,6 +20,8 @@ export interface LoginOptions {
   readonly keys?: TextKeys
   /** What was agreed on with the first connection, when this is another one of its session: only its own keys are offered. */
   readonly session?: Agreed
+  /** Authenticate by CHAP. */
+  readonly chap?: ChapOptions
   /** Begin with the operational stage. */
   readonly skipSecurity?: boolean
 }
@@ -96,7 +99,9 @@ export async function login(wire: Wire, options: LoginOptions = {}): Promise<Log
   const offered = { ...usual, ...options.keys }
   let first = identityKeys(options)
   if (!options.skipSecurity) {
-    const answer = await talk.whole(transit(0, 1), { ...first, AuthMethod: 'None' })
+    const answer = options.chap
+      ? await authenticate(talk, first, options.chap)
+      : await talk.whole(transit(0, 1), { ...first, AuthMethod: 'None' })
     if (answer.status !== 0) throw new LoginRefused(answer.status)
     if (!answer.transit) throw new Error('the target stays in the security stage')
     first = {}
