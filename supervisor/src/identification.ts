@@ -31,10 +31,9 @@ export class Identification {
     const found = this.#find(request)
     if ('refuse' in found) return found
     const { target } = found
-    const demand = this.#access.demand(request.connectionId, target)
-    // Who must prove himself is told only then where the target has gone; initiators must take both [7143 §11.13.5].
-    if (target?.redirect && demand.auth === 'none') return { refuse: targetMoved(target.redirect) }
-    return demand
+    // Before any proof: initiators should follow then and must after it, but libiscsi follows the first answer only [7143 §11.13.5].
+    if (target?.redirect) return { refuse: targetMoved(target.redirect) }
+    return this.#access.demand(request.connectionId, target)
   }
 
   /** Judges a proof; a wrong one of the party at `peerAddress` is answered after a while. */
@@ -42,7 +41,7 @@ export class Identification {
     const found = this.#find(request)
     if ('refuse' in found) return found
     const verdict = this.#access.judge(request.connectionId, request)
-    if (!('wrong' in verdict)) return found.target?.redirect ? { refuse: targetMoved(found.target.redirect) } : verdict
+    if (!('wrong' in verdict)) return verdict
     await setTimeout(this.#penalty.failed(peerAddress), undefined, { ref: false })
     return { refuse: authenticationFailure(verdict.wrong) }
   }
@@ -52,9 +51,10 @@ export class Identification {
     const found = this.#find(request)
     if ('refuse' in found) return found
     const { target } = found
+    if (target?.redirect) return { refuse: targetMoved(target.redirect) }
     const user = this.#access.principal(request.connectionId, target)
     if (user === undefined) return { refuse: authenticationFailure('the initiator has not proved who it is') }
-    return target?.redirect ? { refuse: targetMoved(target.redirect) } : { target, user }
+    return { target, user }
   }
 
   /** The target that is asked for; none in discovery. */

@@ -82,7 +82,7 @@ t.test('a target that has moved', async t => {
     { name: 'guarded', auth: { chap: USER }, luns },
   ]
   await withServer(t, { config: { targets: there } }, async second => {
-    await t.test('libiscsi follows to the other server, before and after CHAP', async t => {
+    await t.test('libiscsi follows to the other server, where it proves itself', async t => {
       const redirect = { to: second.portal }
       const here = [
         { name: 'far', auth: 'none', redirect },
