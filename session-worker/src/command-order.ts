@@ -4,7 +4,7 @@
  * On one connection they come in order, unless the initiator made a mistake; those of several overtake one another. What is early is
  * held as a copy until its turn, and what is outside of the window is ignored.
  */
-import { snLt } from '@scsipub/bytes'
+import { snAdd, snLt } from '@scsipub/bytes'
 import type { CommandWindow } from './numbering.js'
 
 /** The connection that a request came by, which also carries it out [7143 §4.2.2.1.3]. */
@@ -27,6 +27,9 @@ interface Waiting {
   readonly carrier: Carrier
   readonly go: () => void
 }
+
+/** Who may wait at a time. */
+const MAX_WAITING = 32
 
 /** Stands for a command that was aborted before it came. */
 const VOID: Held = { carrier: undefined, buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
@@ -64,10 +67,26 @@ export class CommandOrder {
     return true
   }
 
-  /** Calls `go` for `carrier` when all commands before `cmdSn` have been taken; at once when they have. */
-  after(cmdSn: number, carrier: Carrier, go: () => void): void {
-    if (!snLt(this.#window.expCmdSn, cmdSn)) return go()
-    this.#waiting.push({ cmdSn, carrier, go })
+  /** As `passOver`, for all commands before `cmdSn` that have not had their turn. */
+  passAllBefore(cmdSn: number): void {
+    for (let sn = this.#window.expCmdSn; snLt(sn, cmdSn); sn = snAdd(sn, 1)) this.#early.set(sn, VOID)
+    this.#goOn()
+  }
+
+  /**
+   * Calls `go` for `carrier` when all commands before `cmdSn` have been taken; at once when they have. False when so many wait
+   * already that it is not called.
+   */
+  after(cmdSn: number, carrier: Carrier, go: () => void): boolean {
+    if (!snLt(this.#window.expCmdSn, cmdSn)) go()
+    else if (this.#waiting.length >= MAX_WAITING) return false
+    else this.#waiting.push({ cmdSn, carrier, go })
+    return true
+  }
+
+  /** Nothing is under way any more that could fill a gap: who waits for that goes on. */
+  waitNoLonger(): void {
+    for (const { go } of this.#waiting.splice(0)) go()
   }
 
   /**

@@ -29,7 +29,7 @@ const LOGIN_SEGMENT_BYTES = 8192
 const MAX_HANDED_BACK_BYTES = 64 << 10
 
 /** Connections of one session [7143 §13.2]. */
-const MAX_CONNECTIONS = 1
+const MAX_CONNECTIONS = 4
 
 /** Bursts of 1 MiB keep the memory for solicited data small and cost nothing; nothing is kept of a connection that is lost. */
 const offer: TargetOffer = {
@@ -99,11 +99,11 @@ export class ConnectionActor implements ConnectionActions, Member {
 
   // --- what the machine makes the connection do
 
-  abortTasks(): void {
+  abortTasks(end: ConnectionEnd): void {
     this.#login?.abandon()
     this.#connection.flush()
     this.#connection.destroy()
-    this.#giveUpPlace()
+    this.#giveUpPlace(end)
     // `settled` may come at once; the machine takes it as its next event.
     if (this.#phase) this.#phase.abort()
     else this.send({ type: 'tasks.settled' })
@@ -113,10 +113,10 @@ export class ConnectionActor implements ConnectionActions, Member {
     this.#phase!.requestLogout(Math.ceil(deadlineMs / 1000))
   }
 
-  finish(): void {
+  finish(end: ConnectionEnd): void {
     this.#connection.flush()
     this.#connection.finish()
-    this.#giveUpPlace()
+    this.#giveUpPlace(end)
   }
 
   release(): void {
@@ -125,8 +125,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     else this.#resolve(this.#machine.getSnapshot().context.end)
   }
 
-  #giveUpPlace(): void {
-    const { outcome } = this.#machine.getSnapshot().context.end
+  #giveUpPlace({ outcome }: ConnectionEnd): void {
     this.#session?.giveUpPlace(this, this.#phase !== undefined && (outcome === 'closed' || outcome === 'dropped'))
   }
 

@@ -21,9 +21,9 @@ const settled: ConnectionEvent = { type: 'tasks.settled' }
 function start() {
   const actions: string[] = []
   const connection: ConnectionActions = {
-    abortTasks: () => actions.push('abortTasks'),
+    abortTasks: ({ outcome }) => actions.push(`abortTasks ${outcome}`),
     requestLogout: ms => actions.push(`requestLogout ${ms}`),
-    finish: () => actions.push('finish'),
+    finish: ({ outcome }) => actions.push(`finish ${outcome}`),
     release: () => actions.push('release'),
   }
   const clock = new SimulatedClock()
@@ -40,21 +40,21 @@ function start() {
 /** from (events that lead there) × event → state, actions, outcome when it is over. */
 const table: { from: ConnectionEvent[]; event: ConnectionEvent; to: string; actions?: string[]; outcome?: string }[] = [
   { from: [], event: completed, to: 'fullFeature.serving' },
-  { from: [], event: refused, to: 'finishing', actions: ['finish'] },
-  { from: [], event: elsewhere, to: 'ending', actions: ['abortTasks'] },
+  { from: [], event: refused, to: 'finishing', actions: ['finish refused'] },
+  { from: [], event: elsewhere, to: 'ending', actions: ['abortTasks moved'] },
   { from: [elsewhere], event: settled, to: 'ended', actions: ['release'], outcome: 'moved' },
   { from: [completed], event: elsewhere, to: 'fullFeature.serving' },
-  { from: [], event: closed, to: 'ending', actions: ['abortTasks'] },
-  { from: [], event: drain, to: 'ending', actions: ['abortTasks'] },
-  { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish'] },
-  { from: [completed], event: broken, to: 'finishing', actions: ['finish'] },
+  { from: [], event: closed, to: 'ending', actions: ['abortTasks closed'] },
+  { from: [], event: drain, to: 'ending', actions: ['abortTasks drained'] },
+  { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish logout'] },
+  { from: [completed], event: broken, to: 'finishing', actions: ['finish dropped'] },
   { from: [completed, broken, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'dropped' },
-  { from: [completed], event: closed, to: 'ending', actions: ['abortTasks'] },
-  { from: [completed], event: end, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed], event: closed, to: 'ending', actions: ['abortTasks closed'] },
+  { from: [completed], event: end, to: 'ending', actions: ['abortTasks reinstated'] },
   { from: [completed], event: drain, to: 'fullFeature.draining', actions: ['requestLogout 10000'] },
-  { from: [completed, drain], event: loggedOut, to: 'finishing', actions: ['finish'] },
-  { from: [completed, drain], event: end, to: 'ending', actions: ['abortTasks'] },
-  { from: [completed, loggedOut], event: closed, to: 'ending', actions: ['abortTasks'] },
+  { from: [completed, drain], event: loggedOut, to: 'finishing', actions: ['finish logout'] },
+  { from: [completed, drain], event: end, to: 'ending', actions: ['abortTasks reinstated'] },
+  { from: [completed, loggedOut], event: closed, to: 'ending', actions: ['abortTasks logout'] },
   { from: [completed, loggedOut, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'logout' },
   { from: [completed, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'closed' },
   { from: [completed, end], event: settled, to: 'ended', actions: ['release'], outcome: 'reinstated' },

@@ -33,11 +33,11 @@ export type ConnectionEvent =
 /** What the machine makes its connection do. */
 export interface ConnectionActions {
   /** It is over: stop reading, abort the tasks, and tell `tasks.settled` when none runs any more. */
-  abortTasks(): void
+  abortTasks(end: ConnectionEnd): void
   /** Ask the initiator to log out. [7143 §11.9.1, event 1] */
   requestLogout(deadlineMs: number): void
   /** Send what is built and a FIN. */
-  finish(): void
+  finish(end: ConnectionEnd): void
   /** Give back what is held. */
   release(): void
 }
@@ -61,9 +61,9 @@ const chart = setup({
     output: {} as ConnectionEnd,
   },
   actions: {
-    abortTasks: ({ context }) => context.connection.abortTasks(),
+    abortTasks: ({ context }) => context.connection.abortTasks(context.end),
     requestLogout: ({ context }) => context.connection.requestLogout(context.drainMs),
-    finish: ({ context }) => context.connection.finish(),
+    finish: ({ context }) => context.connection.finish(context.end),
     release: ({ context }) => context.connection.release(),
   },
   delays: {

@@ -142,7 +142,7 @@ export class FullFeature {
     }
   }
 
-  /** At ErrorRecoveryLevel 0 a lost PDU cannot be asked for again: it is rejected, and the session ends [7143 §7.8, §7.1.5]. */
+  /** At ErrorRecoveryLevel 0 a lost PDU cannot be asked for again: it is rejected, and the connection ends [7143 §7.8, §7.1.5]. */
   #wrongDigest(opcode: number, buffer: Buffer, head: number): void {
     reject(this, RejectReason.dataDigestError, buffer, head)
     this.stop(() => this.#host.broken(`data digest of a ${opcodeName(opcode)} PDU is wrong`))
@@ -182,6 +182,7 @@ export class FullFeature {
   halt(): Promise<void>[] {
     this.#stopped = true
     this.order.forget(this)
+    if (this.session.liveConnections === 1) this.order.waitNoLonger()
     this.#attendToClearedTasks()
     return this.tasks.abort(() => true)
   }

@@ -56,6 +56,8 @@ export class Session implements SessionActions {
   readonly phases: FullFeature[] = []
   readonly #facts: SessionFacts
   readonly #machine: ActorRefFrom<typeof sessionMachine>
+  /** It was told to end, whether the machine has come to it or not. */
+  #told = false
   /** By connection ID: who may send, or is about to. */
   readonly #places = new Map<number, Member>()
   /** Everybody who has not ended, with the connection ID. */
@@ -86,7 +88,12 @@ export class Session implements SessionActions {
   }
 
   get isOpen(): boolean {
-    return this.#machine.getSnapshot().value === 'open'
+    return !this.#told && this.#machine.getSnapshot().value === 'open'
+  }
+
+  /** Connections that take PDUs of the full feature phase. */
+  get liveConnections(): number {
+    return this.phases.filter(phase => !phase.stopped).length
   }
 
   // --- who belongs to it
@@ -128,6 +135,7 @@ export class Session implements SessionActions {
 
   /** Ends the session with all connections that have a place. */
   close(outcome: 'logout' | 'dropped', why: string): void {
+    this.#told = true
     this.#machine.send({ type: 'session.close', outcome, why })
   }
 

@@ -14,6 +14,7 @@ import {
   taskManagementResponse,
 } from '@scsipub/iscsi'
 import { decodeLun } from '@scsipub/scsi'
+import { afterEarlierCommands } from './earlier-commands.js'
 import type { FullFeature } from './full-feature.js'
 import { reject } from './reject.js'
 
@@ -22,10 +23,14 @@ const LUN_AT = 8
 export function taskManagementPdu(phase: FullFeature, buffer: Buffer, head: number): void {
   const request = taskManagementRequest.decode(buffer, head)
   if (taskManagementRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
-  const { response, busy } = carryOut(phase, request, decodeLun(buffer, head + LUN_AT))
-  const tag = request.initiatorTaskTag
-  if (busy.length === 0) answer(phase, tag, response)
-  else phase.tasks.later(Promise.all(busy), () => answer(phase, tag, response))
+  const lun = decodeLun(buffer, head + LUN_AT)
+  const refused = afterEarlierCommands(phase, request, () => {
+    const { response, busy } = carryOut(phase, request, lun)
+    const tag = request.initiatorTaskTag
+    if (busy.length === 0) answer(phase, tag, response)
+    else phase.tasks.later(Promise.all(busy), () => answer(phase, tag, response))
+  })
+  if (refused !== undefined) reject(phase, refused, buffer, head)
 }
 
 /** `busy`: I/O of the tasks that were ended, which has to settle before the answer. */
