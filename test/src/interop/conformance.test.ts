@@ -1,11 +1,19 @@
 // libiscsi's whole conformance suite against every kind of logical unit, each on a persistent target that two sessions share.
 // No unit fails a test, and each test has been gone through on some unit, but for those that stand in libiscsi-not-yet.ts. A
 // skip on one unit is right only where the test asks for another kind of device.
+//
+// The run is also what docs/conformance.md says: compared here, or written when CONFORMANCE is `write`.
 
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { commandRows } from '../conformance/commands.js'
+import { conformanceDocument } from '../conformance/document.js'
+import { exchangeKeys, type KeyReport } from '../conformance/key-exchanges.js'
 import { listTests, runSuite, type Verdict } from '../harness/iscsi-test-cu.js'
 import { type Merged, mergeVerdicts } from '../harness/merge-verdicts.js'
-import { type Server, withServer } from '../harness/server.js'
+import { iqn, type Server, withServer } from '../harness/server.js'
+import { ROOT } from '../repository.js'
 import { notYet } from './libiscsi-not-yet.js'
 
 interface Kind {
@@ -59,11 +67,12 @@ const kinds: readonly Kind[] = [
   { name: 'read-only', lun: { sizeBytes: SIZE_BYTES, readOnly: true }, suites: READING, skips: [NOT_REMOVABLE] },
 ]
 
-t.test('libiscsi conformance', async t => {
+const among = (list: readonly string[]) => (name: string) =>
+  list.includes(name) || list.includes(name.split('.')[0] ?? '')
+
+t.test('conformance', async t => {
   const known = await listTests()
   t.ok(known.length >= 230, 'the whole suite is there', { known: known.length })
-  const among = (list: readonly string[]) => (name: string) =>
-    list.includes(name) || list.includes(name.split('.')[0] ?? '')
   const missing = notYet.flatMap(({ tests }) => tests).filter(entry => !known.some(among([entry])))
   t.same(missing, [], 'the list of what is not there yet names tests of the suite')
 
@@ -71,13 +80,42 @@ t.test('libiscsi conformance', async t => {
   await withServer(t, { config: { targets } }, async server => {
     const runs: Record<string, Verdict[]> = {}
     for (const kind of kinds) runs[kind.name] = await run(server, kind)
-    for (const merged of mergeVerdicts(known, runs)) {
+    const libiscsi = mergeVerdicts(known, runs)
+    for (const merged of libiscsi) {
       const entry = notYet.find(({ tests }) => among(tests)(merged.name))
       if (entry) t.same(merged.passedOn, [], `${merged.name} is not there yet: ${entry.why}`)
       else judge(t, merged)
     }
+    const keys = await exchangeKeys({ host: '127.0.0.1', port: server.port }, iqn('ordinary'))
+    for (const key of keys) judgeKey(t, key)
+    document(t, libiscsi, keys)
   })
 })
+
+/** What the run says, as docs/conformance.md has it. */
+function document(t: Test, libiscsi: readonly Merged[], keys: readonly KeyReport[]): void {
+  const names = libiscsi.map(({ name }) => name)
+  const suites = [...new Set(names.map(name => name.split('.')[0] ?? name))]
+  const commands = commandRows(suites)
+  const unshown = commands.filter(({ suites, files }) => suites.length + files.length === 0).map(({ name }) => name)
+  t.same(unshown, [], 'some test is about each command')
+  const text = conformanceDocument({
+    commands,
+    keys,
+    libiscsi,
+    notYet: notYet.map(entry => ({ ...entry, names: names.filter(among(entry.tests)) })),
+    units: kinds.map(({ name, lun }) => ({ name, lun: JSON.stringify(lun).replace(/[{}"]/g, '').replace(/,/g, ', ') })),
+  })
+  const file = join(ROOT, 'docs/conformance.md')
+  if (process.env.CONFORMANCE === 'write') writeFileSync(file, text)
+  t.equal(readFileSync(file, 'utf8'), text, 'docs/conformance.md is what this run gives: npm run conformance')
+}
+
+function judgeKey(t: Test, { name, spec, exchanges }: KeyReport): void {
+  for (const { offered, answered, expected } of exchanges) {
+    t.equal(answered, expected, `${name}=${offered} [7143 ${spec}]`)
+  }
+}
 
 async function run(server: Server, { name, suites }: Kind): Promise<Verdict[]> {
   const urls = [server.url(name), server.url(name)]
