@@ -25,7 +25,10 @@ const SUITES_OF: Readonly<Record<string, string>> = {
   'WRITE ATOMIC(16)': 'WriteAtomic16',
 }
 
-const TESTS = ['packages/scsi/src', 'packages/scsi/src/commands', 'test/src/protocol']
+const FAMILIES: Readonly<Record<string, string>> = { sanitize: 'Sanitize', receivecopy: 'ReceiveCopyResults' }
+
+/** Where tests of commands are, with all folders below. */
+const TESTS = ['packages/scsi/src', 'test/src/protocol']
 
 /** @param suites names of all suites of libiscsi */
 export function commandRows(suites: readonly string[]): CommandRow[] {
@@ -44,30 +47,52 @@ export function commandRows(suites: readonly string[]): CommandRow[] {
       name,
       spec,
       suites: suitesOf(name, suites),
-      files: sources.filter(({ text }) => cites(text, name, spec)).map(({ file }) => file),
+      files: sources.filter(source => cites(source, name, spec)).map(({ file }) => file),
     }))
   })
 }
 
 function suitesOf(name: string, suites: readonly string[]): string[] {
   const wanted = (SUITES_OF[name] ?? name.replace(/\bAND\b(?=.*VERIFY)/, '')).replace(/[^A-Za-z0-9]/g, '').toLowerCase()
-  // SANITIZE, EXTENDED COPY and RECEIVE COPY RESULTS come with an action in their names.
-  const family = ['sanitize', 'receivecopyresults'].find(prefix => wanted.startsWith(prefix)) ?? wanted
-  return suites.filter(suite => suite.toLowerCase() === family)
+  // Families whose commands have an action in their names.
+  const family = Object.entries(FAMILIES).find(([prefix]) => wanted.startsWith(prefix))?.[1] ?? wanted
+  return suites.filter(suite => suite.toLowerCase() === family.toLowerCase())
 }
 
-/** Whether a test names the command, or its section as `[SBC-3 §5.11]` or in a list of such. */
-function cites(text: string, name: string, spec: string): boolean {
-  if (text.includes(name)) return true
-  const [standard = '', section = ''] = spec.split(' ')
-  return new RegExp(`\\[[^\\]]*${standard}[^\\]]*${section.replace(/\./g, '\\.')}(?![.0-9])[^\\]]*\\]`).test(text)
+/** Whether a test names the command or cites its section. */
+function cites({ text, sections }: Source, name: string, spec: string): boolean {
+  return text.includes(name) || sections.has(spec)
 }
 
-function testSources(): { file: string; text: string }[] {
+/** The sections that a text cites, as `SBC-3 §5.11`, from lists and ranges too: `[SBC-3 §5.11-5.13, §5.33, SPC-4 §6.47]`. */
+function citedSections(text: string): Set<string> {
+  const cited = new Set<string>()
+  for (const [, list = ''] of text.matchAll(/\[([^\]\n]*§[^\]\n]*)\]/g)) {
+    let standard = ''
+    for (const item of list.split(', ')) {
+      const [, own, chapter, first, last] = /^(?:(\S+) )?§((?:\d+\.)*)(\d+)(?:-(?:\d+\.)*(\d+))?$/.exec(item) ?? []
+      standard = own ?? standard
+      for (let section = Number(first); section <= Number(last ?? first); section++)
+        cited.add(`${standard} §${chapter}${section}`)
+    }
+  }
+  return cited
+}
+
+interface Source {
+  readonly file: string
+  readonly text: string
+  readonly sections: ReadonlySet<string>
+}
+
+function testSources(): Source[] {
   return TESTS.flatMap(folder =>
-    readdirSync(join(ROOT, folder))
+    readdirSync(join(ROOT, folder), { encoding: 'utf8', recursive: true })
       .filter(file => file.endsWith('.test.ts'))
-      .map(file => ({ file: basename(file, '.test.ts'), text: readFileSync(join(ROOT, folder, file), 'utf8') })),
+      .map(file => {
+        const text = readFileSync(join(ROOT, folder, file), 'utf8')
+        return { file: basename(file, '.test.ts'), text, sections: citedSections(text) }
+      }),
   )
 }
 

@@ -13,12 +13,13 @@ export interface Conformance {
   readonly libiscsi: readonly Merged[]
   readonly notYet: readonly (NotYet & { readonly names: readonly string[] })[]
   /** The kinds of units, each with what is particular about it. */
-  readonly units: readonly { readonly name: string; readonly lun: string }[]
+  readonly units: readonly { readonly name: string; readonly what: string }[]
 }
 
 /** The whole document. */
 export function conformanceDocument(run: Conformance): string {
   const passed = run.libiscsi.filter(gone).length
+  const failed = run.libiscsi.filter(({ failedOn }) => Object.keys(failedOn).length > 0).length
   const lines = [
     '# Conformance',
     '',
@@ -53,9 +54,12 @@ export function conformanceDocument(run: Conformance): string {
     '',
     "## libiscsi's conformance suite",
     '',
-    `iscsi-test-cu 1.19.0 on these units: ${run.units.map(({ name, lun }) => `${name} (${lun})`).join(', ')}.`,
-    `${passed} of ${run.libiscsi.length} tests gone through on some unit, none failed on any. LIO failed 16 of 230, tgt 13; both skip what`,
-    'they do not have.',
+    'iscsi-test-cu 1.19.0 on these units:',
+    '',
+    ...run.units.map(({ name, what }) => `- ${name}: ${what}`),
+    '',
+    `${passed} of ${run.libiscsi.length} tests gone through on some unit, ${failed} failed on some. LIO failed 16 of 230, tgt 13; both`,
+    'skip what they do not have.',
     '',
     ...table(['suite', 'gone through', 'on', 'failed by LIO', 'failed by tgt'], suiteCells(run.libiscsi)),
     '',

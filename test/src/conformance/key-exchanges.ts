@@ -1,12 +1,12 @@
 // Every key of RFC 7143 §13, offered on the wire with the values that its rule makes interesting, and what the target answers.
 // What the answer ought to be is worked out here from the result function alone.
 
-import { DEFAULT_OFFER, type Key, KEYS, type TargetOffer } from '@scsipub/iscsi'
+import { DEFAULT_OFFER, KEYS, type Key, type TargetOffer } from '@scsipub/iscsi'
 import { identityKeys, LoginTalk, type PortalAddress, transit, Wire } from '@scsipub/testkit'
 
 export interface KeyExchange {
   readonly offered: string
-  /** The answer, `none` where the target said nothing about the key, or the status of a refused login. */
+  /** The answer, `none` where the target said nothing about the key, or the status of a refused login in hex. */
   readonly answered: string
   readonly expected: string
 }
@@ -71,7 +71,8 @@ function cases({ rule, sender }: Key): [offered: string, expected: string][] {
     case 'declareNumber':
       return [
         [String(rule.range[0]), String(SERVER.maxRecvDataSegmentLength)],
-        [String(rule.range[1] + 1), 'Reject'],
+        // A declaration cannot be answered with Reject [7143 §6.2]: the login is refused, as an error of the initiator.
+        [String(rule.range[1] + 1), '200'],
       ]
     case 'declareText':
       return sender === 'both' ? [['any text', 'none']] : []

@@ -24,7 +24,6 @@ const commands: Readonly<Record<string, Others>> = {
   READ: both,
   'READ CAPACITY': both,
   'READ DEFECT DATA': neither,
-  'RECEIVE COPY RESULTS': { lio: 'yes', tgt: 'no' },
   'RECEIVE ROD TOKEN INFORMATION': neither,
   RELEASE: both,
   'REPORT SUPPORTED OPERATION CODES': { lio: 'since Linux 6.3', tgt: 'yes' },
@@ -50,6 +49,9 @@ const NOT_ESTABLISHED: Others = { lio: '?', tgt: '?' }
 export function othersOf(command: string): Others {
   const bare = command.replace(/\s*\(.*\)$/, '')
   if (bare.startsWith('SANITIZE')) return neither
+  if (bare.startsWith('RECEIVE COPY')) return { lio: 'yes', tgt: 'no' }
+  // Only seen in the 10- and 16-byte forms.
+  if (command === 'VERIFY(12)') return { lio: '?', tgt: 'yes' }
   return commands[bare] ?? NOT_ESTABLISHED
 }
 

@@ -19,6 +19,8 @@ import { notYet } from './libiscsi-not-yet.js'
 interface Kind {
   /** Name of the target. */
   readonly name: string
+  /** What it is, for the reader. */
+  readonly what: string
   /** Its LUN in the configuration. */
   readonly lun: Readonly<Record<string, unknown>>
   /** The suites that make sense on such a unit; all unless told. */
@@ -56,15 +58,37 @@ const NOT_REMOVABLE = /not removable/
 const NOT_WRITE_PROTECTED = /not write-protected/
 
 const kinds: readonly Kind[] = [
-  { name: 'ordinary', lun: { sizeBytes: SIZE_BYTES }, skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED] },
-  { name: 'full', lun: { sizeBytes: SIZE_BYTES, thin: false }, skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED] },
-  { name: 'removable', lun: { sizeBytes: SIZE_BYTES, removable: true }, skips: [NOT_WRITE_PROTECTED] },
+  {
+    name: 'ordinary',
+    what: 'thinly provisioned, blocks of 512 bytes',
+    lun: { sizeBytes: SIZE_BYTES },
+    skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED],
+  },
+  {
+    name: 'full',
+    what: 'fully provisioned',
+    lun: { sizeBytes: SIZE_BYTES, thin: false },
+    skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED],
+  },
+  {
+    name: 'removable',
+    what: 'a medium that can be ejected',
+    lun: { sizeBytes: SIZE_BYTES, removable: true },
+    skips: [NOT_WRITE_PROTECTED],
+  },
   {
     name: 'blocks-of-4096',
+    what: 'blocks of 4096 bytes',
     lun: { sizeBytes: SIZE_BYTES, blockBytes: 4096 },
     skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED],
   },
-  { name: 'read-only', lun: { sizeBytes: SIZE_BYTES, readOnly: true }, suites: READING, skips: [NOT_REMOVABLE] },
+  {
+    name: 'read-only',
+    what: 'cannot be written to; only the suites that do not write',
+    lun: { sizeBytes: SIZE_BYTES, readOnly: true },
+    suites: READING,
+    skips: [NOT_REMOVABLE],
+  },
 ]
 
 const among = (list: readonly string[]) => (name: string) =>
@@ -104,7 +128,7 @@ function document(t: Test, libiscsi: readonly Merged[], keys: readonly KeyReport
     keys,
     libiscsi,
     notYet: notYet.map(entry => ({ ...entry, names: names.filter(among(entry.tests)) })),
-    units: kinds.map(({ name, lun }) => ({ name, lun: JSON.stringify(lun).replace(/[{}"]/g, '').replace(/,/g, ', ') })),
+    units: kinds,
   })
   const file = join(ROOT, 'docs/conformance.md')
   if (process.env.CONFORMANCE === 'write') writeFileSync(file, text)
