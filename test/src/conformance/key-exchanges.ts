@@ -20,7 +20,7 @@ export interface KeyReport {
 }
 
 /** What the server is known to offer: the defaults of the package but for these. */
-const SERVER: TargetOffer = { ...DEFAULT_OFFER, maxBurstLength: 1 << 20, maxConnections: 1, defaultTime2Retain: 0 }
+const SERVER: TargetOffer = { ...DEFAULT_OFFER, maxBurstLength: 1 << 20, maxConnections: 4, defaultTime2Retain: 0 }
 
 /** Offers values of each key in logins of their own. `target` is the iSCSI name of one without authentication. */
 export async function exchangeKeys(portal: PortalAddress, target: string): Promise<KeyReport[]> {
