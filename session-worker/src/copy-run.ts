@@ -13,8 +13,11 @@ export const PIECE_BYTES = 256 << 10
 
 const SERVICE_ACTION = { extendedCopy: 0x00, populateToken: 0x10, writeUsingToken: 0x11 } as const
 
+/** What a copy needs of a LUN. */
+export type CopyUnit = Pick<Lun, 'lun' | 'lu' | 'volume' | 'volumeId'>
+
 export class CopyRun {
-  readonly lun: Lun
+  readonly lun: CopyUnit
   readonly job: CopyJob
   readonly task: Task
   /** Segments done, of an EXTENDED COPY. */
@@ -27,7 +30,7 @@ export class CopyRun {
   #operations = 0
   #interrupted = false
 
-  constructor(lun: Lun, job: CopyJob, task: Task) {
+  constructor(lun: CopyUnit, job: CopyJob, task: Task) {
     this.lun = lun
     this.job = job
     this.task = task
@@ -55,7 +58,7 @@ export class CopyRun {
   }
 
   /** Whether it may read or write the unit on behalf of another one. */
-  uses(lun: Lun): boolean {
+  uses(lun: CopyUnit): boolean {
     return this.job.kind === 'extendedCopy' && this.job.units.some(unit => designates(unit.designation, lun.lu))
   }
 

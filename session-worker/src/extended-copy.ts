@@ -16,11 +16,10 @@ import {
   THIS_UNIT,
 } from '@scsipub/scsi'
 import { CopyFailed } from './copy-failure.js'
-import { type CopyRun, PIECE_BYTES } from './copy-run.js'
-import type { Lun } from './lun.js'
+import { type CopyRun, type CopyUnit, PIECE_BYTES } from './copy-run.js'
 import { mediumSense } from './medium-sense.js'
 
-type Luns = ReadonlyMap<number, Lun>
+type Luns = ReadonlyMap<number, CopyUnit>
 type Unit = 'source' | 'destination'
 
 /** Where the fields of a segment descriptor are, for field pointers [SPC-4 §6.4.6.4]. */
@@ -70,7 +69,7 @@ class SegmentCopy {
   }
 
   /** The LUN that a CSCD descriptor identifier stands for, if this session has it [SPC-4 §5.17.7.3]. */
-  #unit(role: Unit): Lun {
+  #unit(role: Unit): CopyUnit {
     const identifier = this.#segment[role]
     if (identifier === THIS_UNIT) return this.#run.lun
     const descriptor = this.#job.units[identifier]
@@ -85,13 +84,13 @@ class SegmentCopy {
     return lun
   }
 
-  #requireRange({ lu }: Lun, lba: number, bytes: number, field: number): void {
+  #requireRange({ lu }: CopyUnit, lba: number, bytes: number, field: number): void {
     if (lba <= lu.sizeBlocks && bytes / lu.blockBytes <= lu.sizeBlocks - lba) return
     throw this.#fault(senseCodes.copyAborted, field)
   }
 
   /** From the end when the destination lies over the end of the source, so that nothing is overwritten before it was read. */
-  async #copy(o: { source: Lun; destination: Lun; from: number; to: number; bytes: number }): Promise<void> {
+  async #copy(o: { source: CopyUnit; destination: CopyUnit; from: number; to: number; bytes: number }): Promise<void> {
     const backwards = o.source.volumeId === o.destination.volumeId && o.to > o.from && o.to < o.from + o.bytes
     const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, o.bytes))
     while (this.#written < o.bytes) {

@@ -16,8 +16,7 @@ import {
   type WriteUsingToken,
 } from '@scsipub/scsi'
 import { CopyFailed } from './copy-failure.js'
-import { type CopyRun, PIECE_BYTES } from './copy-run.js'
-import type { Lun } from './lun.js'
+import { type CopyRun, type CopyUnit, PIECE_BYTES } from './copy-run.js'
 import type { TokenStore } from './token-store.js'
 
 const zeros = Buffer.alloc(PIECE_BYTES)
@@ -58,7 +57,7 @@ export async function writeUsingToken(
   run: CopyRun,
   job: WriteUsingToken,
   store: TokenStore,
-  luns: ReadonlyMap<number, Lun>,
+  luns: ReadonlyMap<number, CopyUnit>,
 ): Promise<void> {
   const { token } = job
   if (token.kind === 'zero') return writeRanges(run, job, async () => zeros)

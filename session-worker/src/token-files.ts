@@ -31,7 +31,7 @@ export class TokenDraft {
   /** Writes `length` bytes of `piece` at `at`. Rejects with `CopyFailed` when there is no room. */
   async write(at: number, piece: Buffer, length: number): Promise<void> {
     for (let done = 0; done < length; ) {
-      const { bytesWritten } = await this.#handle.write(piece, done, length - done, at + done).catch(noRoom)
+      const { bytesWritten } = await this.#handle.write(piece, done, length - done, at + done).catch(failed)
       done += bytesWritten
     }
   }
@@ -52,7 +52,7 @@ export class TokenCopy {
   /** Reads `length` bytes at `at` into the beginning of `target`. */
   async read(at: number, target: Buffer, length: number): Promise<void> {
     for (let done = 0; done < length; ) {
-      const { bytesRead } = await this.#handle.read(target, done, length - done, at + done)
+      const { bytesRead } = await this.#handle.read(target, done, length - done, at + done).catch(failed)
       if (bytesRead === 0) throw new CopyFailed({ code: senseCodes.internalTargetFailure })
       done += bytesRead
     }
@@ -61,7 +61,7 @@ export class TokenCopy {
   /** Ends the use of the token, which was used until now. */
   async close(): Promise<void> {
     const now = new Date()
-    await this.#handle.utimes(now, now)
+    await this.#handle.utimes(now, now).catch(failed)
     await this.#handle.close()
   }
 }
@@ -88,10 +88,10 @@ export class TokenFiles {
       throw new CopyFailed({ code: senseCodes.insufficientResourcesToCreateRod })
     this.#heldBytes += bytes
     try {
-      await this.#sweep()
+      await this.#sweep().catch(failed)
       const path = await this.path(`making-${randomBytes(16).toString('hex')}`)
-      const handle = await open(path, 'wx+', 0o600).catch(noRoom)
-      await handle.truncate(bytes).catch(noRoom)
+      const handle = await open(path, 'wx+', 0o600).catch(failed)
+      await handle.truncate(bytes).catch(failed)
       return new TokenDraft(path, handle, bytes)
     } catch (error) {
       this.release(bytes)
@@ -102,7 +102,7 @@ export class TokenFiles {
   /** Makes the copy findable by its token. */
   async publish(draft: TokenDraft, name: string): Promise<void> {
     await draft.close()
-    await rename(draft.path, await this.path(name))
+    await rename(draft.path, await this.path(name)).catch(failed)
   }
 
   release(bytes: number): void {
@@ -130,7 +130,7 @@ export class TokenFiles {
 
   path(name: string): Promise<string> {
     this.#folder ??= this.#ask()
-    return this.#folder.then(folder => join(folder, name))
+    return this.#folder.then(folder => join(folder, name), failed)
   }
 
   async #sweep(): Promise<void> {
@@ -144,7 +144,9 @@ export class TokenFiles {
   }
 }
 
-function noRoom(error: unknown): never {
+/** What the initiator is told of a file that cannot be made, written or read. */
+function failed(error: unknown): never {
+  if (error instanceof CopyFailed) throw error
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE' || code === 'ENFILE')
     throw new CopyFailed({ code: senseCodes.insufficientResourcesToCreateRod })
@@ -152,6 +154,5 @@ function noRoom(error: unknown): never {
 }
 
 function unlessMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  return undefined
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : failed(error)
 }

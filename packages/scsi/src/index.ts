@@ -14,6 +14,7 @@ export type {
 export { THIS_UNIT } from './copy/copy-job.js'
 export type { CopyReport, CopyState } from './copy/copy-results.js'
 export { copyStatus, failureDetails, rodTokenInformation } from './copy/copy-results.js'
+export { extendedCopyList } from './copy/extended-copy-list.js'
 export { MAX_CONCURRENT_COPIES, TOKEN_INACTIVITY_TIMEOUT_S } from './copy/limits.js'
 export { encodeRodToken, ROD_TOKEN_RANDOM_BYTES } from './copy/rod-token.js'
 export { commandName, dispatch, reservationClass } from './dispatch.js'

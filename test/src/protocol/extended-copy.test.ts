@@ -235,13 +235,15 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
   await t.test('pings are answered during a copy; its list identifier is taken: 5/00/16 [SPC-4 §6.5.3]', async t => {
     await withSession(server, { target: SHARED }, async initiator => {
       const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
+      // Sent together, so that all the others find the first one under way.
       const tag = begin(initiator, copyList(units, long, 77))
-      for (let round = 0; round < 3; round++) await initiator.ping()
-      const { data } = await initiator.executeRead(copyCdb.copyStatus(77), 255)
-      t.equal(data[4], 0x00, 'in progress')
-      t.equal((await initiator.executeRead(copyCdb.failureDetails(77), 255)).sense, '5/24/00', 'not failed yet')
-      const again = await copy(initiator, units, [{ blocks: 1, sourceLba: 0, destinationLba: 0 }], 77)
-      t.equal(again.sense, '5/00/16')
+      const told = initiator.executeRead(copyCdb.copyStatus(77), 255)
+      const details = initiator.executeRead(copyCdb.failureDetails(77), 255)
+      const again = copy(initiator, units, [{ blocks: 1, sourceLba: 0, destinationLba: 0 }], 77)
+      await initiator.ping()
+      t.equal((await told).data[4], 0x00, 'in progress')
+      t.equal((await details).sense, '5/24/00', 'not failed yet')
+      t.equal((await again).sense, '5/00/16')
       t.equal(await initiator.manageTask(Fn.abortTask, { referencedTaskTag: tag }), Status.functionComplete)
     })
   })
@@ -264,7 +266,6 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
       await withSession(server, { target: SHARED }, async initiator => {
         const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
         const tag = begin(initiator, copyList(units, long, 4))
-        await initiator.ping()
         t.equal(await initiator.manageTask(Fn.abortTask, { referencedTaskTag: tag }), Status.functionComplete)
         const status = await initiator.executeRead(copyCdb.copyStatus(4), 255)
         t.equal(status.data[4], 0x02)
@@ -289,15 +290,12 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
       await withSession(server, { target: SHARED }, async initiator => {
         await withSession(server, { target: SHARED }, async other => {
           const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
-          const list = copyList(units, long, 4)
-          const tag = begin(initiator, list)
-          await initiator.ping()
+          // Several share the thread, so that each takes longer.
+          const tags = [4, 5, 6, 7].map(list => begin(initiator, copyList(units, long, list)))
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 1 }), Status.functionComplete)
-          const result = await initiator.collect(tag)
-          t.equal(result.sense, 'a/0d/01')
+          for (const tag of tags) t.equal((await initiator.collect(tag)).sense, 'a/0d/01')
           await initiator.execute(cdb.testUnitReady(), 1)
-          const again = begin(initiator, copyList(units, long, 5))
-          await initiator.ping()
+          for (const list of [8, 9]) begin(initiator, copyList(units, long, list))
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 0 }), Status.functionComplete, 'the unit itself')
           t.equal((await initiator.executeRead(cdb.testUnitReady(), 0)).sense, '6/29/03')
           t.equal(
@@ -305,7 +303,6 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
             '5/24/00',
             'ended copies are forgotten',
           )
-          t.not(tag, again)
         })
       })
     },
