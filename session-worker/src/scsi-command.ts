@@ -7,13 +7,16 @@
 import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
 import { decodeLun, dispatch, encodeSense, type Outcome, senseCodes, status, transferLengthBytes } from '@scsipub/scsi'
 import type { Command } from './command.js'
+import { exclusive } from './exclusive.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
+import { preFetch } from './pre-fetch.js'
 import { readBytes } from './read-bytes.js'
 import { ReadTask, type Source } from './read-task.js'
 import { reject } from './reject.js'
 import { respond, respondSense } from './scsi-response.js'
 import { verify } from './verify.js'
+import { writeAndVerify } from './write-and-verify.js'
 import { type Sink, WriteTask } from './write-task.js'
 
 const CDB_AT = 32
@@ -80,6 +83,16 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
       return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) =>
         verify(phase, command, outcome, data, task),
       )
+    case 'writeAndVerify':
+      return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) =>
+        writeAndVerify(phase, command, outcome, data, task),
+      )
+    case 'exclusive':
+      return receive(phase, command, immediate, transferLengthBytes(outcome, command.lun?.lu), (task, data) =>
+        exclusive(phase, command, outcome, data, task),
+      )
+    case 'preFetch':
+      return preFetch(phase, command, outcome)
     case 'flush':
       return flush(phase, command)
     case 'parameterOut':

@@ -5,7 +5,7 @@
  *   lock
  *   ephemeral/ID/        overlay, bitmap                                 wiped at each start
  *   tokens/              data that tokens of third-party copy stand for  wiped at each start
- *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable
+ *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable, intent
  *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'

@@ -27,6 +27,8 @@ export interface EngineVolume {
   materialise(): VolumeFiles
   /** Makes what was written durable. Rejects with `RpcError` 'io' or 'gone'. */
   flush(): Promise<void>
+  /** Writes all of the data or nothing, whatever fails, with the gate closed. It is durable then. Rejects with VolumeError or `RpcError`. */
+  writeAtomic(position: number, data: Uint8Array): Promise<void>
   /** Ends it, with the gate closed and nothing in flight: deletes what is ephemeral, flushes and closes what is persistent. */
   end(): Promise<void>
 }
@@ -83,6 +85,11 @@ export class EphemeralVolume implements EngineVolume {
   }
 
   async flush(): Promise<void> {}
+
+  async writeAtomic(position: number, data: Uint8Array): Promise<void> {
+    this.store.reserve(position, data.length)
+    await this.store.writeWhole(position, data)
+  }
 
   async end(): Promise<void> {
     this.control.stage = VOLUME_STAGE.gone

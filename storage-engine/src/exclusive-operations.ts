@@ -6,6 +6,7 @@ import { type ExclusiveName, type ExclusiveOperation, type ExclusiveResults, Rpc
 import { SECTOR_BYTES, VolumeError } from '@scsipub/volume'
 import type { EngineVolume } from './engine-volume.js'
 import { compareAndWrite } from './operations/compare-and-write.js'
+import { orWrite } from './operations/or-write.js'
 
 /**
  * Carries out an operation; the gate is closed and nothing is in flight. Rejects with `RpcError`: a code of `VolumeErrorCode`, or 'bad-request'
@@ -16,20 +17,26 @@ export async function carryOut(
   operation: ExclusiveOperation,
 ): Promise<ExclusiveResults[ExclusiveName]> {
   try {
+    requireData(volume, operation)
     switch (operation.name) {
       case 'compareAndWrite':
-        requireData(volume, operation.position, operation.data, operation.data.length / 2)
         return await compareAndWrite(volume, operation)
+      case 'orWrite':
+        return await orWrite(volume, operation)
+      case 'writeAtomic':
+        await volume.writeAtomic(operation.position, operation.data)
+        return {}
     }
   } catch (error) {
     throw error instanceof VolumeError ? new RpcError(error.code, error.message) : error
   }
 }
 
-/** Refuses data that is not bytes, or `length` bytes at `position` that are not whole sectors of the volume. */
-function requireData(volume: EngineVolume, position: number, data: unknown, length: number): void {
+/** Refuses data that is not bytes, or not for whole sectors of the volume. */
+function requireData(volume: EngineVolume, { name, position, data }: ExclusiveOperation): void {
   const { volumeId, sizeBytes } = volume.descriptor.spec
+  const length = name === 'compareAndWrite' ? data.length / 2 : data.length
   const whole = position % SECTOR_BYTES === 0 && length % SECTOR_BYTES === 0
   if (data instanceof Uint8Array && whole && position >= 0 && length > 0 && position + length <= sizeBytes) return
-  throw new RpcError('bad-request', `${length} bytes at ${position} do not fit volume ${volumeId}`)
+  throw new RpcError('bad-request', `${name} of ${length} bytes at ${position} does not fit volume ${volumeId}`)
 }

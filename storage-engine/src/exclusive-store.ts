@@ -32,6 +32,30 @@ export class ExclusiveStore {
     this.#writer.write(position, Buffer.from(buffer as ArrayBuffer, byteOffset, length), 0, length)
   }
 
+  /** Makes sure that a write of `length` bytes at `position` finds quota and room. Throws VolumeError 'space', and as `open`. */
+  reserve(position: number, length: number): void {
+    this.open()
+    this.#writer.reserve(position, length)
+  }
+
+  /** Writes whole sectors that were reserved; when that fails, what was there before is there again. Rejects with VolumeError. */
+  async writeWhole(position: number, data: Uint8Array): Promise<void> {
+    const old = await this.read(position, data.length)
+    try {
+      this.write(position, data)
+    } catch (error) {
+      this.open().writeData(position, old, 0, old.length)
+      throw error
+    }
+  }
+
+  /** Puts data back that was written and charged before, when nobody has borrowed the volume yet. Throws VolumeError, and as `open`. */
+  restore(position: number, data: Buffer): void {
+    const sectors = this.open()
+    sectors.writeData(position, data, 0, data.length)
+    sectors.markPresent(position, data.length)
+  }
+
   /** The sectors, with an overlay. Throws `RpcError` 'space', 'io' or 'gone', system errors, `BitmapDamaged`. */
   open(): SectorStore {
     const files = this.#materialise()

@@ -5,8 +5,7 @@
  * sector whose data is not on the disk. Once a sync of the data has failed, the kernel counts the pages it lost as
  * clean and the next sync would succeed without them; so every later flush fails too, until the volume is opened again.
  */
-import { closeSync, fdatasync, openSync, statSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, openSync, statSync } from 'node:fs'
 import {
   type ControlBlock,
   RpcError,
@@ -15,7 +14,7 @@ import {
   type VolumeFiles,
   type VolumeSpec,
 } from '@scsipub/contract'
-import { type BaseFiles, MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
+import { type BaseFiles, isOutOfSpace, MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
 import type { DataDirectory } from './data-directory.js'
 import { DurableBitmap, settle, type Trusted } from './durable-bitmap.js'
 import { common, type EngineVolume, type VolumeOptions } from './engine-volume.js'
@@ -23,13 +22,11 @@ import type { Exclusion } from './exclusion.js'
 import type { ExclusiveStore } from './exclusive-store.js'
 import { GroupCommit } from './group-commit.js'
 import { newIdentity } from './identity.js'
-import { exists, filesIn, makePersistent } from './volume-files.js'
+import { type Sync, syncData } from './sync.js'
+import { exists, filesIn, makePersistent, type PersistentFiles } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
 import { conflict } from './volume-spec.js'
-
-/** Writes an open file's data to its storage; rejects with system errors. */
-export type Sync = (fd: number) => Promise<void>
-const syncData: Sync = promisify(fdatasync)
+import { WriteIntent } from './write-intent.js'
 
 interface OpenFiles {
   overlayFd: number
@@ -45,6 +42,7 @@ export class PersistentVolume implements EngineVolume {
   readonly trusted: Trusted
   readonly #files: OpenFiles
   readonly #sync: Sync
+  readonly #intent: WriteIntent
   readonly #commit = new GroupCommit(() => this.#flushOnce())
   #ending = false
   #failed: string | undefined
@@ -54,7 +52,7 @@ export class PersistentVolume implements EngineVolume {
   #synced = false
 
   /** Use `openPersistent`. */
-  constructor(o: VolumeOptions & { paths: VolumeFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
+  constructor(o: VolumeOptions & { paths: PersistentFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
     const { descriptor, control, exclusion, store } = common(o, () => this.materialise())
     this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
     this.control = control
@@ -64,11 +62,20 @@ export class PersistentVolume implements EngineVolume {
     this.trusted = o.trusted
     this.#files = o.files
     this.#sync = o.sync
+    this.#intent = new WriteIntent(o.paths.intentPath, o.sync)
   }
 
-  /** Takes stock of what the bitmaps say. To be called once, before anybody borrows the volume. */
-  takeStock(): Promise<void> {
-    return this.#files.durable.compare(this.#files.bitmap, this.control)
+  /**
+   * Takes stock of what the bitmaps say, and finishes an atomic write that was interrupted. To be called once, before anybody borrows the
+   * volume.
+   */
+  async takeStock(): Promise<void> {
+    const pending = this.#intent.pending()
+    if (pending) this.store.restore(pending.position, pending.data)
+    await this.#files.durable.compare(this.#files.bitmap, this.control)
+    if (!pending) return
+    await this.flush()
+    await this.#intent.clear()
   }
 
   materialise(): VolumeFiles {
@@ -80,6 +87,35 @@ export class PersistentVolume implements EngineVolume {
     return this.#ending ? Promise.reject(this.#gone()) : this.#commit.request()
   }
 
+  async writeAtomic(position: number, data: Uint8Array): Promise<void> {
+    this.store.reserve(position, data.length)
+    try {
+      await this.#recordIntent(position, data)
+      await this.store.writeWhole(position, data)
+      await this.flush()
+    } finally {
+      await this.#clearIntent()
+    }
+  }
+
+  async #recordIntent(position: number, data: Uint8Array): Promise<void> {
+    try {
+      await this.#intent.record(position, data)
+    } catch (error) {
+      throw new RpcError(isOutOfSpace(error) ? 'space' : 'io', (error as Error).message)
+    }
+  }
+
+  /** An intent that may come back would undo what is written from now on, so nothing more is promised. */
+  async #clearIntent(): Promise<void> {
+    try {
+      await this.#intent.clear()
+    } catch (error) {
+      this.#failed = `the intent of an atomic write cannot be cleared; flushes fail until it is opened again (${(error as Error).message})`
+      throw this.#io(this.#failed)
+    }
+  }
+
   async end(): Promise<void> {
     if (this.#ending) throw this.#gone()
     this.#ending = true
@@ -87,9 +123,15 @@ export class PersistentVolume implements EngineVolume {
       await this.#commit.request()
     } finally {
       this.control.stage = VOLUME_STAGE.gone
-      this.store.close()
+      this.closeUnused()
       closeFiles(this.#files)
     }
+  }
+
+  /** Closes what `takeStock` has opened, of a volume that is not going to be used. */
+  closeUnused(): void {
+    this.store.close()
+    this.#intent.close()
   }
 
   async #flushOnce(): Promise<void> {
@@ -165,7 +207,12 @@ export async function openPersistent(o: {
       trusted,
       sync: o.sync ?? syncData,
     })
-    await volume.takeStock()
+    try {
+      await volume.takeStock()
+    } catch (error) {
+      volume.closeUnused()
+      throw error
+    }
     return volume
   } catch (error) {
     if (files) closeFiles(files)

@@ -18,7 +18,8 @@ import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
 import { carryOut } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
-import { openPersistent, type Sync } from './persistent-volume.js'
+import { openPersistent } from './persistent-volume.js'
+import type { Sync } from './sync.js'
 import { conflict, invalidSpec, requireBase } from './volume-spec.js'
 
 /** How long a volume's end waits for I/O in flight. */

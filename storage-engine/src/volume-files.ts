@@ -10,6 +10,8 @@ import { type VolumeManifest, writeManifest } from './volume-manifest.js'
 
 export interface PersistentFiles extends VolumeFiles {
   durablePath: string
+  /** Made by the first atomic write. */
+  intentPath: string
 }
 
 /** Names of the files of a volume in `directory`. */
@@ -18,6 +20,7 @@ export function filesIn(directory: string): PersistentFiles {
     overlayPath: join(directory, 'overlay'),
     bitmapPath: join(directory, 'bitmap'),
     durablePath: join(directory, 'bitmap.durable'),
+    intentPath: join(directory, 'intent'),
   }
 }
 

@@ -12,6 +12,10 @@ export const exclusiveOperationSchema = {
   mapping: {
     /** Writes the second half of `data` if what lies at `position` equals the first half. [SBC-3 §5.2] */
     compareAndWrite: { properties: { position: { type: 'float64' }, data: {} } },
+    /** Sets the bits of `data` in what lies at `position`. [SBC-3 §5.6] */
+    orWrite: { properties: { position: { type: 'float64' }, data: {} } },
+    /** Writes `data`, all of it or nothing, whatever happens. It is durable when done. [SBC-4 §4.29] */
+    writeAtomic: { properties: { position: { type: 'float64' }, data: {} } },
   },
 } as const
 type OperationData = JTDDataType<typeof exclusiveOperationSchema>
@@ -25,4 +29,6 @@ export type ExclusiveName = ExclusiveOperation['name']
 export interface ExclusiveResults {
   /** `miscompareAt`: offset of the first byte that differs, and nothing was written. */
   compareAndWrite: { miscompareAt?: number }
+  orWrite: Record<string, never>
+  writeAtomic: Record<string, never>
 }

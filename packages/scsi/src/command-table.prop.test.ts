@@ -37,6 +37,8 @@ const dataInCommands: [name: string, cdb: string, at: number, bytes: number, ful
   ['MODE SENSE(6)', '1a 00 3f', 4, 1, 68],
   ['MODE SENSE(10)', '5a 00 3f', 7, 2, 72],
   ['READ CAPACITY(16)', '9e 10', 10, 4, 32],
+  ['READ DEFECT DATA(10)', '37', 7, 2, 4],
+  ['READ DEFECT DATA(12)', 'b7', 6, 4, 8],
   ['REPORT LUNS', 'a0', 6, 4, 32],
   ['REPORT SUPPORTED OPERATION CODES', 'a3 0c', 6, 4, 4 + 8 * all.length],
 ]
@@ -128,17 +130,18 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
         const outcome = dispatch(cdb, 0, lu === undefined ? nowhere(lun) : contextOf(lu, lun))
         kinds.add(outcome.kind)
         const bytes = transferLengthBytes(outcome, lu)
-        if (outcome.kind === 'read' || outcome.kind === 'write' || outcome.kind === 'verify') {
+        if ('lba' in outcome && outcome.kind !== 'flush') {
           const { lba, blocks } = outcome
+          const empty = outcome.kind === 'exclusive' && outcome.operation === 'compareAndWrite'
           if (
             lu === undefined ||
-            blocks < 1 ||
+            blocks < (empty ? 0 : 1) ||
             blocks > lu.maxTransferBlocks ||
             lba < 0 ||
             lba > lu.sizeBlocks - blocks
           )
             return false
-          if (outcome.kind === 'write' && lu.readOnly) return false
+          if (['write', 'writeAndVerify', 'exclusive'].includes(outcome.kind) && lu.readOnly) return false
         }
         if (outcome.kind === 'flush' && (lu === undefined || outcome.lba > lu.sizeBlocks - outcome.blocks)) return false
         if (outcome.kind === 'status') {
@@ -161,7 +164,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
   )
   t.same(
     [...kinds].sort(),
-    ['copyResults', 'dataIn', 'flush', 'medium', 'parameterOut', 'read', 'status', 'verify', 'write'],
+    ['copyResults', 'dataIn', 'exclusive', 'flush', 'medium', 'parameterOut', 'preFetch', 'read', 'status', 'verify', 'write', 'writeAndVerify'],
     'every kind of outcome was met',
   )
 })

@@ -2,10 +2,13 @@
 // reservation conflicts and the names in logs all read it. What is not here is not supported, and nowhere said to be.
 
 import type { TableEntry } from './command.js'
+import { exclusiveWrites } from './commands/exclusive-writes.js'
 import { inquiry, inquiryCdb } from './commands/inquiry.js'
 import { logSense, logSenseCdb } from './commands/log-sense.js'
 import { modeSense6, modeSense6Cdb, modeSense10, modeSense10Cdb } from './commands/mode-sense.js'
+import { preFetches } from './commands/pre-fetch.js'
 import { readCapacity10, readCapacity10Cdb, readCapacity16, readCapacity16Cdb } from './commands/read-capacity.js'
+import { readsOfDefectData } from './commands/read-defect-data.js'
 import { read, read6, transfer6, transfer10, transfer12, transfer16, write, write6 } from './commands/read-write.js'
 import { reportLuns, reportLunsCdb } from './commands/report-luns.js'
 import {
@@ -18,6 +21,7 @@ import { synchronizeCache, synchronizeCache10, synchronizeCache16 } from './comm
 import { testUnitReady, testUnitReadyCdb, testUnitReadyWithoutLu } from './commands/test-unit-ready.js'
 import { thirdPartyCopyCommands } from './commands/third-party-copy.js'
 import { verify, verify10, verify12, verify16 } from './commands/verify.js'
+import { writesAndVerifies } from './commands/write-and-verify.js'
 
 const onMedium = { needsMedium: true } as const
 const offMedium = { needsMedium: false } as const
@@ -25,6 +29,10 @@ const alwaysAnswered = { needsMedium: false, ignoresUnitAttention: true, reserve
 
 /** By operation code; commands that share one are told apart by service action. */
 export const commandTable: Readonly<Record<number, TableEntry>> = {
+  ...exclusiveWrites,
+  ...preFetches,
+  ...readsOfDefectData,
+  ...writesAndVerifies,
   0x00: {
     name: 'TEST UNIT READY',
     spec: 'SPC-4 §6.47',

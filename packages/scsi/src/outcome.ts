@@ -24,6 +24,29 @@ export type Outcome =
    * 3: each equal to one block from the initiator. INFORMATION of a miscompare is the offset of the first differing byte in the data.
    */
   | { readonly kind: 'verify'; readonly lba: number; readonly blocks: number; readonly byteCheck: 0 | 1 | 3 }
+  /** Write `blocks` ≥ 1 blocks durably, then read them back; with `byteCheck` 1, compare them with what was written. */
+  | { readonly kind: 'writeAndVerify'; readonly lba: number; readonly blocks: number; readonly byteCheck: 0 | 1 }
+  /**
+   * With no other command on the medium in between, and with `fua` durably: `orWrite` ORs the data to `blocks` ≥ 1 blocks; `writeAtomic` writes them,
+   * all or none; `compareAndWrite` (`blocks` ≥ 0) writes the second half of the data if the first one is what is there, else ends with a miscompare.
+   * The last two do nothing with less data than that, and end with 5/24/00 and `lengthField`; `compareAndWrite` with more neither.
+   */
+  | {
+      readonly kind: 'exclusive'
+      readonly operation: 'compareAndWrite' | 'orWrite' | 'writeAtomic'
+      readonly lba: number
+      readonly blocks: number
+      readonly fua: boolean
+      readonly lengthField: FieldPointer
+    }
+  /** Bring `blocks` ≥ 1 blocks into the cache; CONDITION MET when `fits`, else GOOD, and with `immediate` maybe before. */
+  | {
+      readonly kind: 'preFetch'
+      readonly lba: number
+      readonly blocks: number
+      readonly fits: boolean
+      readonly immediate: boolean
+    }
   /** Make `blocks` blocks from `lba` durable (blocks may be 0 at the very end); with `immediate`, GOOD may go out first. */
   | { readonly kind: 'flush'; readonly lba: number; readonly blocks: number; readonly immediate: boolean }
   /** Load or eject the medium of a removable unit; with `flush`, make everything durable first. */
@@ -43,6 +66,9 @@ export type Outcome =
 
 /** GOOD, without data. */
 export const good: Outcome = Object.freeze({ kind: 'status', status: status.good })
+
+/** CONDITION MET, of a PRE-FETCH whose blocks are in the cache. */
+export const conditionMet: Outcome = Object.freeze({ kind: 'status', status: status.conditionMet })
 
 /** CHECK CONDITION with sense. */
 export function checkCondition(
@@ -73,11 +99,14 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'copyResults':
       return 'in'
     case 'write':
+    case 'writeAndVerify':
+    case 'exclusive':
     case 'parameterOut':
       return 'out'
     case 'verify':
       return outcome.byteCheck === 0 ? 'none' : 'out'
     case 'status':
+    case 'preFetch':
     case 'flush':
     case 'medium':
     case 'copy':
@@ -94,7 +123,10 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
   switch (outcome.kind) {
     case 'read':
     case 'write':
+    case 'writeAndVerify':
       return outcome.blocks * blockBytes
+    case 'exclusive':
+      return outcome.blocks * blockBytes * (outcome.operation === 'compareAndWrite' ? 2 : 1)
     case 'verify':
       return outcome.byteCheck === 0 ? 0 : outcome.byteCheck === 3 ? blockBytes : outcome.blocks * blockBytes
     case 'dataIn':
@@ -102,6 +134,7 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
     case 'parameterOut':
       return outcome.lengthBytes
     case 'status':
+    case 'preFetch':
     case 'flush':
     case 'medium':
     case 'copy':

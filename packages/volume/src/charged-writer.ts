@@ -26,9 +26,7 @@ export class ChargedWriter {
    */
   write(position: number, source: Buffer, offset: number, length: number): void {
     const absent = this.#store.absentSectors(position, length)
-    if (absent > 0 && !this.#control.charge(absent)) {
-      throw new VolumeError('space', `the volume ${this.#volumeId} has used up its quota`)
-    }
+    if (absent > 0 && !this.#control.charge(absent)) throw this.#quotaUsedUp()
     try {
       this.#store.writeData(position, source, offset, length)
     } catch (error) {
@@ -40,6 +38,18 @@ export class ChargedWriter {
       if (added < absent) this.#control.refund(absent - added)
     }
     if (this.#persistent) this.#markDirty(position, length)
+  }
+
+  /** Makes sure that a write there will find quota and room on the file system, while nobody else writes. Throws VolumeError 'space'. */
+  reserve(position: number, length: number): void {
+    const absent = this.#store.absentSectors(position, length)
+    if (!this.#control.charge(absent)) throw this.#quotaUsedUp()
+    this.#control.refund(absent)
+    this.#store.reserve(position, length)
+  }
+
+  #quotaUsedUp(): VolumeError {
+    return new VolumeError('space', `the volume ${this.#volumeId} has used up its quota`)
   }
 
   /**

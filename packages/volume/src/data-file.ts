@@ -7,7 +7,7 @@
  * Writes go to the page cache, synchronously.
  */
 import { closeSync, fstatSync, openSync, read, statfsSync } from 'node:fs'
-import { NO_WAIT_UNSUPPORTED, pread, preadNoWait, pwrite, WOULD_WAIT } from '@scsipub/posix'
+import { fallocate, NO_WAIT_UNSUPPORTED, pread, preadNoWait, pwrite, WOULD_WAIT } from '@scsipub/posix'
 import { readFailure, VolumeError, writeFailure } from './volume-error.js'
 
 /** f_type of file systems that live in memory: tmpfs and ramfs, from <linux/magic.h>. */
@@ -78,6 +78,15 @@ export class DataFile {
       if (count === 0)
         throw new VolumeError('io-write', `cannot write ${this.path}: nothing was taken at ${position + done}`)
       done += count
+    }
+  }
+
+  /** Has the file system set blocks aside for the range, so that a write there does not run out of space. Throws VolumeError. */
+  reserve(position: number, length: number): void {
+    try {
+      fallocate(this.#fd, position, length)
+    } catch (error) {
+      throw writeFailure(this.path, error)
     }
   }
 

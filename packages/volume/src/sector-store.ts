@@ -211,6 +211,11 @@ export class SectorStore {
     this.#present().file.write(position, source, offset, length)
   }
 
+  /** Makes sure that the overlay has room for the range. Throws VolumeError. */
+  reserve(position: number, length: number): void {
+    this.#present().file.reserve(position, length)
+  }
+
   /** Sets the bits of the range and returns how many were not set. */
   markPresent(position: number, length: number): number {
     return setPresent(this.#present().bitmap.words, position / SECTOR_BYTES, length / SECTOR_BYTES)

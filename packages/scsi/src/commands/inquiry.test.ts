@@ -88,13 +88,10 @@ t.test('page 86h: SIMPLE only, volatile cache [SPC-4 §7.8.7]', async t => {
   t.equal(page('86').subarray(0, 8).toString('hex'), '0086003c00010100')
 })
 
-t.test('page B0h: lengths; no UNMAP, WRITE SAME or COMPARE AND WRITE [SBC-3 §6.6.4]', async t => {
-  t.equal(page('b0').subarray(0, 12).toString('hex'), '00b0003c' + '00000008' + '00000800')
-  t.ok(
-    page('b0')
-      .subarray(12)
-      .every(byte => byte === 0),
-  )
+t.test('page B0h: lengths; no UNMAP and no WRITE SAME [SBC-3 §6.6.4, SBC-4 §6.6.4]', async t => {
+  const lengths = '00800008' + '00000800' + '00000000' + '00000800'
+  const atomic = '00000100' + '00000000'.repeat(4)
+  t.equal(page('b0').toString('hex'), '00b0003c' + lengths + '00'.repeat(24) + atomic)
   t.equal(page('b0', contextOf({ ...disk, blockBytes: 4096 })).readUInt16BE(6), 1)
 })
 

@@ -29,7 +29,7 @@ export const verify16 = cdb(
   ignored,
 )
 
-type VerifyCdb = Cdb<typeof flags & { logicalBlockAddress: Field<number>; verificationLength: Field<number> }>
+export type VerifyCdb = Cdb<typeof flags & { logicalBlockAddress: Field<number>; verificationLength: Field<number> }>
 
 /** Makes the `run` of a VERIFY. */
 export function verify({ get, pointer }: VerifyCdb): Command['run'] {

@@ -2,12 +2,14 @@
 //
 // A page is a page code and a function that gives its body; page 00h is made from the list, so what is listed can be read. A well known unit has no
 // blocks and no serial number, so only 00h and 83h; where there is no unit, only 00h. Page 83h is in device-identification.ts.
-// What is zero here is not supported: UNMAP, WRITE SAME, COMPARE AND WRITE, protection information, grouping.
+// What is zero here is not supported: UNMAP, WRITE SAME, protection information, grouping.
 
 import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
 import type { Context, LogicalUnit } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
 import { deviceIdentification } from './device-identification.js'
+import { maxAtomicBlocks, maxCompareAndWriteBlocks } from './exclusive-writes.js'
+import { maxPrefetchBlocks } from './pre-fetch.js'
 import { thirdPartyCopyPage } from './third-party-copy-page.js'
 
 const header = layout(4, {
@@ -76,14 +78,23 @@ export const blockLimitsBody = layout(60, {
   maximumUnmapBlockDescriptorCount: u32(20),
   optimalUnmapGranularity: u32(24),
   ugavalid: bit(28, 7),
+  maximumAtomicTransferLength: u32(40),
+  atomicAlignment: u32(44),
+  atomicTransferLengthGranularity: u32(48),
+  maximumAtomicTransferLengthWithAtomicBoundary: u32(52),
+  maximumAtomicBoundarySize: u32(56),
 })
 
 /** Bytes that a transfer should be a multiple of: a page of memory on the host. */
 const GRANULARITY_BYTES = 4096
 
-/** B0h [SBC-3 §6.6.4]. */
-function blockLimits({ blockBytes, maxTransferBlocks }: LogicalUnit): Buffer {
+/** B0h [SBC-3 §6.6.4; the atomic fields SBC-4 §6.6.4]. */
+function blockLimits(lu: LogicalUnit): Buffer {
+  const { blockBytes, maxTransferBlocks } = lu
   return blockLimitsBody.encode({
+    maximumCompareAndWriteLength: maxCompareAndWriteBlocks(lu),
+    maximumPrefetchLength: Math.min(maxPrefetchBlocks(lu), 0xffff_ffff),
+    maximumAtomicTransferLength: maxAtomicBlocks(lu),
     optimalTransferLengthGranularity: Math.max(1, GRANULARITY_BYTES / blockBytes),
     maximumTransferLength: Math.min(maxTransferBlocks, 0xffff_ffff),
   })
