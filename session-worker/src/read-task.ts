@@ -4,8 +4,13 @@
  *
  * Data from memory and data from the page cache are sent in the same synchronous section. A cold piece is awaited with its room in the output
  * detached, and a congested connection puts the task to sleep until it drained; so a slow reader holds one piece, not a transfer.
+ *
+ * Several pieces of a volume are read with exclusive operations held off, so that none of them is seen by half; up to the length of the longest
+ * WRITE ATOMIC this is so without exception, a longer transfer lets them in while it sleeps. [SBC-4 §4.29]
  */
 import { dataIn, RESERVED_TAG } from '@scsipub/iscsi'
+import { maxAtomicBlocks } from '@scsipub/scsi'
+import type { BorrowedVolume } from '@scsipub/volume'
 import type { Command, Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
@@ -17,6 +22,15 @@ const MAX_PIECE_BYTES = 64 << 10
 /** Fills `length` bytes at `at` of `target` with what lies at `position` of the transfer; undefined when done at once. */
 export type Source = (position: number, target: Buffer, at: number, length: number) => undefined | Promise<void>
 
+/** What a transfer of several pieces of a volume needs. */
+interface Span {
+  readonly volume: BorrowedVolume
+  /** It does not sleep in between. */
+  readonly undivided: boolean
+  /** Cold reads that the hold is kept for. */
+  kept: number
+}
+
 export class ReadTask implements Task {
   aborted = false
   pending: Promise<void> | undefined
@@ -26,6 +40,7 @@ export class ReadTask implements Task {
   /** Bytes that the command moves, and how many of them the initiator has room for. */
   readonly #wanted: number
   readonly #length: number
+  #span: Span | undefined
   #sent = 0
   #inBurst = 0
 
@@ -37,22 +52,46 @@ export class ReadTask implements Task {
     this.#length = Math.min(wanted, command.expectedBytes)
   }
 
-  /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. */
-  start(): void {
+  /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. `volume`: where the source takes the data from, when it does. */
+  start(volume?: BorrowedVolume): void {
     if (
       this.#length >
       Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)
-    )
+    ) {
       this.#phase.tasks.keep(this)
+      if (volume) {
+        const undivided = this.#length <= maxAtomicBlocks(this.command.lun!.lu) * volume.blockBytes
+        this.#span = { volume, undivided, kept: 0 }
+      }
+    }
     this.run()
   }
 
   /** Sends as much as can be sent now; goes on by itself when a cold piece is there or the connection drained. */
   run(): void {
+    const span = this.#span
+    if (!span) return this.#sendPieces()
+    const { volume } = span
+    if (!volume.hold(span.kept > 0)) {
+      return this.#phase.tasks.during(
+        this,
+        volume.admission(),
+        () => this.run(),
+        error => this.#fail(error),
+      )
+    }
+    try {
+      this.#sendPieces()
+    } finally {
+      volume.unhold()
+    }
+  }
+
+  #sendPieces(): void {
     const { writer, connection, parameters } = this.#phase
     const limit = Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES)
     while (this.#sent < this.#length) {
-      if (this.#sent > 0 && connection.congested) return this.#phase.sleep(this)
+      if (this.#sent > 0 && connection.congested && this.#span?.undivided !== true) return this.#phase.sleep(this)
       const length = Math.min(limit, this.#length - this.#sent, parameters.maxBurstLength - this.#inBurst)
       const offset = writer.begin(length)
       const { buffer } = writer
@@ -75,6 +114,17 @@ export class ReadTask implements Task {
       this.run()
     }
     this.#phase.tasks.during(this, cold, finish, error => this.#fail(error))
+    if (this.#span) this.#keepHold(this.#span)
+  }
+
+  /** Keeps the hold of the running section until what is pending has settled and gone on, or was aborted. */
+  #keepHold(span: Span): void {
+    span.volume.hold(true)
+    span.kept++
+    void this.pending!.finally(() => {
+      span.kept--
+      span.volume.unhold()
+    })
   }
 
   /** Header, counters and digests of a piece whose data is there. */

@@ -6,6 +6,7 @@
  */
 import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
 import { decodeLun, dispatch, encodeSense, type Outcome, senseCodes, status, transferLengthBytes } from '@scsipub/scsi'
+import type { BorrowedVolume } from '@scsipub/volume'
 import type { Command } from './command.js'
 import { exclusive } from './exclusive.js'
 import type { FullFeature } from './full-feature.js'
@@ -115,7 +116,7 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
   const { volume } = command.lun!
   const start = lba * volume.blockBytes
   const source: Source = (position, target, at, length) => readBytes(volume, start + position, target, at, length)
-  const go = () => send(phase, command, blocks * volume.blockBytes, source)
+  const go = () => send(phase, command, blocks * volume.blockBytes, source, volume)
   if (!fua) return go()
   // What is read with FUA has to be on the medium [SBC-3 §4.15].
   phase.tasks.attempt(
@@ -127,11 +128,11 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
 }
 
 /** Sends `wanted` bytes to the initiator, or says by the residual how much of it there was no room for. */
-function send(phase: FullFeature, command: Command, wanted: number, source: Source): void {
+function send(phase: FullFeature, command: Command, wanted: number, source: Source, volume?: BorrowedVolume): void {
   if (wanted === 0 || command.expectedBytes === 0 || !command.reads) {
     return respond(phase, command.reads ? command : { ...command, expectedBytes: 0 }, status.good, wanted)
   }
-  new ReadTask(phase, command, wanted, source).start()
+  new ReadTask(phase, command, wanted, source).start(volume)
 }
 
 function write(

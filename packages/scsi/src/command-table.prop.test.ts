@@ -164,7 +164,20 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
   )
   t.same(
     [...kinds].sort(),
-    ['copyResults', 'dataIn', 'exclusive', 'flush', 'medium', 'parameterOut', 'preFetch', 'read', 'status', 'verify', 'write', 'writeAndVerify'],
+    [
+      'copyResults',
+      'dataIn',
+      'exclusive',
+      'flush',
+      'medium',
+      'parameterOut',
+      'preFetch',
+      'read',
+      'status',
+      'verify',
+      'write',
+      'writeAndVerify',
+    ],
     'every kind of outcome was met',
   )
 })

@@ -3,6 +3,7 @@
 export type { Command, ReservationClass, ReservationRule, TableEntry } from './command.js'
 export { commandTable } from './command-table.js'
 export { designates, unitDesignators } from './commands/device-identification.js'
+export { maxAtomicBlocks } from './commands/exclusive-writes.js'
 export type {
   BlockRange,
   BlockSegment,

@@ -271,3 +271,57 @@ t.test('a cold read is left to the thread pool, holds the counter, and keeps the
   )
   t.notMatch(readFileSync('/proc/self/maps', 'utf8'), made.directory)
 })
+
+t.test('while it is held, the gate closes before nobody: reads of the holder go on, and the engine waits', async t => {
+  const made = make()
+  const volume = made.borrow()
+  await volume.write(0, bytes(1), 0, 4096)
+  t.equal(volume.hold(false), true)
+  made.control.closeGate()
+  const queued = volume.write(0, bytes(2), 0, 4096)
+  t.equal(queued, undefined, 'what comes while it is held is not too late')
+  t.equal(volume.read(0, bytes(0), 0, 4096), undefined)
+  t.equal(volume.hold(true), true, 'held once more')
+  volume.unhold()
+  t.equal(made.control.inFlight(), 1, 'the engine waits for this one')
+  volume.unhold()
+  t.equal(made.control.inFlight(), 0)
+  t.equal(volume.hold(false), false, 'the engine goes first')
+  t.equal(made.control.inFlight(), 0, 'and nothing is held')
+  made.control.openGate()
+})
+
+t.test('a refused hold may be tried again when the gate is open, in its turn', async t => {
+  const made = make()
+  const volume = made.borrow()
+  await volume.write(0, bytes(1), 0, 4096)
+  made.control.closeGate()
+  const events: string[] = []
+  const write = volume.write(0, bytes(2), 0, 4096)?.then(() => events.push('write'))
+  const admission = volume.admission().then(() => events.push(`admission, ${volume.hold(false)}`))
+  t.equal(volume.hold(false), false)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.same(events, [])
+  made.control.openGate()
+  await Promise.all([write, admission])
+  t.same(events, ['write', 'admission, true'])
+  volume.unhold()
+  t.equal(made.control.inFlight(), 0)
+})
+
+t.test('admission does not pass a closed gate on account of another holder', async t => {
+  const made = make()
+  const volume = made.borrow()
+  t.equal(volume.hold(false), true)
+  made.control.closeGate()
+  let admitted = false
+  const admission = volume.admission().then(() => {
+    admitted = true
+  })
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(admitted, false)
+  t.equal(volume.read(0, bytes(0), 0, 4096), undefined, 'the holder does not queue behind it')
+  volume.unhold()
+  made.control.openGate()
+  await admission
+})

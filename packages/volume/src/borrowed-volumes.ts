@@ -41,6 +41,15 @@ export interface BorrowedVolume {
   /** Makes every write that was answered before durable. Nothing to do on an ephemeral volume. Rejects with VolumeError. */
   flush(): undefined | Promise<void>
   /**
+   * Keeps exclusive operations away until `unhold`, so that several reads see nothing of them in between; false, with nothing held, when one is
+   * under way or has to go first. With `again` the caller holds already, and it is always true. To be held through a synchronous section, or
+   * through a read that was begun while it is held; never while waiting for an initiator.
+   */
+  hold(again: boolean): boolean
+  unhold(): void
+  /** Resolves when a refused `hold` may be tried again. Rejects with VolumeError. */
+  admission(): Promise<void>
+  /**
    * Has the storage engine do an operation that must be alone on the volume. It is done once this resolves, and is not begun after it rejects with
    * VolumeError 'busy'. Make it durable by `flush`. The operation's data is the caller's again at once.
    */
@@ -143,6 +152,18 @@ class Loan implements BorrowedVolume {
       () => undefined,
       (error: unknown) => Promise.reject(fromReply(error)),
     )
+  }
+
+  hold(again: boolean): boolean {
+    return this.#volume.hold(again)
+  }
+
+  unhold(): void {
+    this.#volume.unhold()
+  }
+
+  admission(): Promise<void> {
+    return this.#volume.admission()
   }
 
   async exclusive<K extends ExclusiveName>(

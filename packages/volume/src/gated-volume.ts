@@ -15,9 +15,10 @@ import { readFailure, VolumeError, writeFailure } from './volume-error.js'
 /** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
 const GATE_POLL_MS = 20
 const WAIT = Symbol('wait')
+const NOTHING = Buffer.alloc(0)
 
 export interface Operation {
-  kind: 'read' | 'write'
+  kind: 'read' | 'write' | 'pass'
   position: number
   buffer: Buffer
   offset: number
@@ -37,6 +38,7 @@ export class GatedVolume {
   readonly #slot: number
   readonly #materialise: () => Promise<VolumeFiles>
   readonly #queue: Waiting[] = []
+  #holds = 0
   #opening = false
   #underWay = 0
   #closing = false
@@ -68,7 +70,7 @@ export class GatedVolume {
 
   /** Reads; see `BorrowedVolume.read`. */
   read(position: number, buffer: Buffer, offset: number, length: number): undefined | Promise<void> {
-    if (this.#queue.length === 0) {
+    if (this.#queue.length === 0 || this.#holds > 0) {
       const outcome = this.#readNow(position, buffer, offset, length)
       if (outcome !== WAIT) return outcome
     }
@@ -91,6 +93,26 @@ export class GatedVolume {
     })
   }
 
+  /** See `BorrowedVolume.hold`. */
+  hold(again: boolean): boolean {
+    if (again) this.#control.enterAgain(this.#slot)
+    else if (this.#queue.length > 0 || !this.#control.enter(this.#slot)) return false
+    this.#holds++
+    return true
+  }
+
+  unhold(): void {
+    this.#holds--
+    this.#control.leave(this.#slot)
+  }
+
+  /** See `BorrowedVolume.admission`. */
+  admission(): Promise<void> {
+    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0 })
+    if (this.#queue.length === 1) this.resume()
+    return passed
+  }
+
   /** Closes the files, as soon as nothing is under way or waiting. */
   close(): void {
     this.#closing = true
@@ -102,12 +124,8 @@ export class GatedVolume {
     clearTimeout(this.#poll)
     this.#poll = undefined
     for (let first = this.#queue[0]; first; first = this.#queue[0]) {
-      const { kind, position, buffer, offset, length } = first
       try {
-        const run =
-          kind === 'read'
-            ? this.#readNow(position, buffer, offset, length)
-            : this.#writeNow(position, buffer, offset, length)
+        const run = this.#now(first)
         if (run === WAIT) return
         this.#queue.shift()
         if (run !== undefined) run.then(first.resolve, first.reject)
@@ -120,6 +138,21 @@ export class GatedVolume {
     this.#closeWhenIdle()
   }
 
+  #now({ kind, position, buffer, offset, length }: Operation): undefined | Promise<void> | typeof WAIT {
+    if (kind === 'read') return this.#readNow(position, buffer, offset, length)
+    if (kind === 'write') return this.#writeNow(position, buffer, offset, length)
+    if (!this.#pass()) return WAIT
+    this.#control.leave(this.#slot)
+    return undefined
+  }
+
+  /** Raises the counter if the gate is open, else sees to it that somebody looks again. */
+  #pass(): boolean {
+    if (this.#control.enter(this.#slot)) return true
+    this.#poll ??= setTimeout(() => this.resume(), GATE_POLL_MS)
+    return false
+  }
+
   #wait(operation: Operation): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ ...operation, resolve, reject })
@@ -129,10 +162,9 @@ export class GatedVolume {
   /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone'. */
   #enter(writing: boolean): boolean {
     for (;;) {
-      if (!this.#control.enter(this.#slot)) {
-        this.#poll ??= setTimeout(() => this.resume(), GATE_POLL_MS)
-        return false
-      }
+      // While it is held off, the engine does not act: what comes now is not too late, and may be what the holder waits for.
+      if (this.#holds > 0) this.#control.enterAgain(this.#slot)
+      else if (!this.#pass()) return false
       const stage = this.#control.stage
       if (stage === VOLUME_STAGE.gone) {
         this.#control.leave(this.#slot)
