@@ -1,5 +1,5 @@
 /**
- * VERIFY: reads blocks back and, when asked, compares them with data of the initiator. [SBC-3 §5.33]
+ * VERIFY: reads blocks back and, when asked, compares them with data of the initiator. [SBC-3 §5.29]
  * It goes through the extent piece by piece, so that its memory does not grow with the extent.
  */
 import { type Outcome, senseCodes, status } from '@scsipub/scsi'

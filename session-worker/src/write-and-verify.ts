@@ -1,5 +1,5 @@
 /**
- * WRITE AND VERIFY: writes, makes it durable, since it is the medium that is verified, and reads it back. [SBC-3 §5.36]
+ * WRITE AND VERIFY: writes, makes it durable, since it is the medium that is verified, and reads it back. [SBC-3 §5.37]
  * Of a shorter offer, as much is written and verified as there are whole blocks [7143 §11.4.5.1].
  */
 import { type Outcome, status } from '@scsipub/scsi'

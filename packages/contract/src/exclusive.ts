@@ -12,7 +12,7 @@ export const exclusiveOperationSchema = {
   mapping: {
     /** Writes the second half of `data` if what lies at `position` equals the first half. [SBC-3 §5.2] */
     compareAndWrite: { properties: { position: { type: 'float64' }, data: {} } },
-    /** Sets the bits of `data` in what lies at `position`. [SBC-3 §5.6] */
+    /** Sets the bits of `data` in what lies at `position`. [SBC-3 §5.5] */
     orWrite: { properties: { position: { type: 'float64' }, data: {} } },
     /** Writes `data`, all of it or nothing, whatever happens. It is durable when done. [SBC-4 §4.29] */
     writeAtomic: { properties: { position: { type: 'float64' }, data: {} } },

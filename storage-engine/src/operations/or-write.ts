@@ -1,4 +1,4 @@
-/** ORWRITE: alone on the volume, so that no write between the reading and the writing is undone. [SBC-3 §5.6] */
+/** ORWRITE: alone on the volume, so that no write between the reading and the writing is undone. [SBC-3 §5.5] */
 import type { ExclusiveOperation, ExclusiveResults } from '@scsipub/contract'
 import type { EngineVolume } from '../engine-volume.js'
 

@@ -1,4 +1,4 @@
-// Commands that compare, or that no other command may come between, as an initiator sees them [SBC-3 §5.2, §5.6, §5.8, §5.36, SBC-4 §4.29].
+// Commands that compare, or that no other command may come between, as an initiator sees them [SBC-3 §5.2, §5.5, §5.8, §5.37, SBC-4 §4.29].
 
 import { setTimeout } from 'node:timers/promises'
 import { TaskManagementFunction as Fn, r2t, TaskManagementStatus as Status } from '@scsipub/iscsi'
@@ -121,7 +121,7 @@ await withServer(t, { config }, async server => {
     },
   )
 
-  await t.test('ORWRITE sets bits, and loses none of two sessions [SBC-3 §5.6]', async t => {
+  await t.test('ORWRITE sets bits, and loses none of two sessions [SBC-3 §5.5]', async t => {
     await withSession(server, { target: SHARED }, async first => {
       await withSession(server, { target: SHARED }, async second => {
         await first.write(0, Buffer.alloc(BLOCK))
@@ -283,7 +283,7 @@ await withServer(t, { config }, async server => {
     })
   })
 
-  await t.test('WRITE AND VERIFY writes and compares [SBC-3 §5.36]', async t => {
+  await t.test('WRITE AND VERIFY writes and compares [SBC-3 §5.37]', async t => {
     for (const target of [iqn('blank'), SHARED]) {
       await withSession(server, { target }, async initiator => {
         for (const flags of [0, 0x02]) {

@@ -1,4 +1,4 @@
-// COMPARE AND WRITE, ORWRITE(16), WRITE ATOMIC(16): ranges, limits, flags [SBC-3 §5.2, §5.6, SBC-4 §5.48].
+// COMPARE AND WRITE, ORWRITE(16), WRITE ATOMIC(16): ranges, limits, flags [SBC-3 §5.2, §5.5, SBC-4 §5.48].
 
 import t from 'tap'
 import { reservationClass } from '../dispatch.js'
@@ -47,7 +47,7 @@ for (const { operation, cdb, most, lengthField, factor, flags } of commands) {
   const outcome = (lba: number, blocks: number, fua = false) =>
     ({ kind: 'exclusive', operation, lba, blocks, fua, lengthField }) as const
 
-  t.test(`${operation}: range, FUA, DPO, and as much data as it takes [SBC-3 §5.2, §5.6]`, async t => {
+  t.test(`${operation}: range, FUA, DPO, and as much data as it takes [SBC-3 §5.2, §5.5]`, async t => {
     t.same(send(cdb(0, 0x1234, 3)), outcome(0x1234, 3))
     t.same(send(cdb(0x10, 5, 1)), outcome(5, 1), 'DPO is accepted')
     for (const flag of flags) t.same(send(cdb(flag, 5, 1)), outcome(5, 1, true), 'FUA')

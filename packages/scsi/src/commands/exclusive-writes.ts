@@ -1,4 +1,4 @@
-// COMPARE AND WRITE [SBC-3 §5.2], ORWRITE (16) [SBC-3 §5.6] and WRITE ATOMIC (16) [SBC-4 §5.48]: writes that no other command may come
+// COMPARE AND WRITE [SBC-3 §5.2], ORWRITE (16) [SBC-3 §5.5] and WRITE ATOMIC (16) [SBC-4 §5.48]: writes that no other command may come
 // between. Their limits stand here, and page B0h reports them from here. Left out: ATOMIC BOUNDARY, that is more than one atomic
 // operation a command; MAXIMUM ATOMIC BOUNDARY SIZE of zero says so.
 
@@ -97,6 +97,6 @@ const row = { direction: 'out', reserved: 'asWrite', needsMedium: true } as cons
 /** Their rows of the command table. */
 export const exclusiveWrites: Readonly<Record<number, TableEntry>> = {
   0x89: { name: 'COMPARE AND WRITE', spec: 'SBC-3 §5.2', cdb: compareAndWriteCdb, ...row, run: compareAndWrite },
-  0x8b: { name: 'ORWRITE(16)', spec: 'SBC-3 §5.6', cdb: transfer16, ...row, run: orWrite16 },
+  0x8b: { name: 'ORWRITE(16)', spec: 'SBC-3 §5.5', cdb: transfer16, ...row, run: orWrite16 },
   0x9c: { name: 'WRITE ATOMIC(16)', spec: 'SBC-4 §5.48', cdb: writeAtomic16Cdb, ...row, run: writeAtomic16 },
 }

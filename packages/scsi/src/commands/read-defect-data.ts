@@ -22,7 +22,7 @@ const given = { plistv: bit(1, 4), glistv: bit(1, 3), defectListFormat: bits(1, 
 export const defectList10 = layout(4, { ...given, defectListLength: u16(2) })
 export const defectList12 = layout(8, { ...given, generationCode: u16(2), defectListLength: u32(4) })
 
-/** The one value without a meaning [SBC-3 §5.4]. */
+/** The one value without a meaning [SBC-3 §5.3]. */
 const RESERVED_FORMAT = 0b111
 
 const readDefectData10: Command['run'] = (cdb, offset) => {

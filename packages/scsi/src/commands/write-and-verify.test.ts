@@ -1,4 +1,4 @@
-// WRITE AND VERIFY (10), (12), (16) [SBC-3 §5.36-5.38].
+// WRITE AND VERIFY (10), (12), (16) [SBC-3 §5.37-5.39].
 
 import t from 'tap'
 import { reservationClass } from '../dispatch.js'
@@ -12,7 +12,7 @@ const all = (flags: string, lba: string, blocks: string): string[] => [
   `8e ${flags} 00000000${lba} 0000${blocks} 00 00`,
 ]
 
-t.test('the data is sent whether or not it is compared [SBC-3 §5.36]', async t => {
+t.test('the data is sent whether or not it is compared [SBC-3 §5.37]', async t => {
   for (const [flags, byteCheck] of [
     ['00', 0],
     ['02', 1],
@@ -28,7 +28,7 @@ t.test('the data is sent whether or not it is compared [SBC-3 §5.36]', async t 
   }
 })
 
-t.test('BYTCHK 2 and 3, and WRPROTECT, are 5/24/00 [SBC-3 §5.36]', async t => {
+t.test('BYTCHK 2 and 3, and WRPROTECT, are 5/24/00 [SBC-3 §5.37]', async t => {
   for (const flags of ['04', '06'])
     for (const hex of all(flags, '00000000', '0001'))
       failsWith(t, send(hex), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 1, bit: 2 } })

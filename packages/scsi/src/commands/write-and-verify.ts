@@ -1,4 +1,4 @@
-// WRITE AND VERIFY (10), (12), (16) [SBC-3 §5.36-5.38]: a write that reaches the medium, and a look at what is there then. The CDBs are those of
+// WRITE AND VERIFY (10), (12), (16) [SBC-3 §5.37-5.39]: a write that reaches the medium, and a look at what is there then. The CDBs are those of
 // VERIFY. BYTCHK 0 reads the blocks back, 1 compares them with what was sent; 2 and 3 are reserved.
 
 import type { Command, TableEntry } from '../command.js'
@@ -26,7 +26,7 @@ const row = { direction: 'out', reserved: 'asWrite', needsMedium: true } as cons
 
 /** Their rows of the command table. */
 export const writesAndVerifies: Readonly<Record<number, TableEntry>> = {
-  0x2e: { name: 'WRITE AND VERIFY(10)', spec: 'SBC-3 §5.36', cdb: verify10, ...row, run: writeAndVerify(verify10) },
-  0x8e: { name: 'WRITE AND VERIFY(16)', spec: 'SBC-3 §5.38', cdb: verify16, ...row, run: writeAndVerify(verify16) },
-  0xae: { name: 'WRITE AND VERIFY(12)', spec: 'SBC-3 §5.37', cdb: verify12, ...row, run: writeAndVerify(verify12) },
+  0x2e: { name: 'WRITE AND VERIFY(10)', spec: 'SBC-3 §5.37', cdb: verify10, ...row, run: writeAndVerify(verify10) },
+  0x8e: { name: 'WRITE AND VERIFY(16)', spec: 'SBC-3 §5.39', cdb: verify16, ...row, run: writeAndVerify(verify16) },
+  0xae: { name: 'WRITE AND VERIFY(12)', spec: 'SBC-3 §5.38', cdb: verify12, ...row, run: writeAndVerify(verify12) },
 }
