@@ -4,9 +4,11 @@
 import {
   askChallenge,
   authenticate,
+  type ChapOptions,
   encodeBinary,
   Initiator,
   identityKeys,
+  LoginRefused,
   LoginTalk,
   proofKeys,
   readChallenge,
@@ -152,6 +154,32 @@ async function sessions(t: Test, server: Server): Promise<void> {
     t.equal((await next.ping(Buffer.from('here'))).data.toString(), 'here', 'the right secret takes its place')
     await next.close()
   })
+
+  await t.test('another connection of a session needs the proof too [7143 §6.3.1, §12]', async t => {
+    const keys = { MaxConnections: '4' }
+    const live = await Initiator.login(portal(server), { target: ONE_WAY, chap: USER, cid: 1, keys })
+    const join = (cid: number, chap?: ChapOptions) =>
+      live.addConnection(portal(server), { target: ONE_WAY, cid, ...(chap && { chap }) })
+    for (const cid of [1, 2]) {
+      t.equal(await statusOf(join(cid)), 0x0201, `CID ${cid}, without`)
+      t.equal(await statusOf(join(cid, { ...USER, secret: 'wrong horse batte' })), 0x0201, `CID ${cid}, wrong`)
+    }
+    t.equal((await live.read(0, 1)).length, 512, 'the first one has not noticed')
+    const second = await join(2, USER)
+    t.equal((await second.read(0, 1)).length, 512)
+    await Promise.all([live.close(), second.close()])
+  })
+}
+
+/** Status of a login, 0 when it succeeds. */
+function statusOf(login: Promise<unknown>): Promise<number> {
+  return login.then(
+    () => 0,
+    (error: unknown) => {
+      if (error instanceof LoginRefused) return error.status
+      throw error
+    },
+  )
 }
 
 function hex(text: string): string {
