@@ -55,6 +55,17 @@ t.test('an ephemeral volume has no file until it is written to, and none after i
   await second.engine.close()
 })
 
+t.test('what tokens of third-party copy stand for is gone after a restart', async t => {
+  const dataDir = place()
+  const { engine } = bench(dataDir)
+  t.equal(engine.tokensFolder, join(dataDir, 'tokens'))
+  mkdirSync(join(engine.tokensFolder, 'left'))
+  await engine.close()
+  const second = bench(dataDir)
+  t.same(readdirSync(second.engine.tokensFolder), [])
+  await second.engine.close()
+})
+
 t.test('the end of a persistent volume flushes and closes it, and it can be opened again', async t => {
   const dataDir = place()
   const { engine, workers } = bench(dataDir)

@@ -7,7 +7,7 @@ import { freePort } from '../harness/free-port.js'
 import { type GuestRun, HOST_IN_GUEST, runGuest } from '../harness/guest.js'
 import { iqn, withServer } from '../harness/server.js'
 
-const VPD_PAGES = ['0x00', '0x80', '0x83', '0x86', '0xb0', '0xb1', '0xb2']
+const VPD_PAGES = ['0x00', '0x80', '0x83', '0x86', '0x8f', '0xb0', '0xb1', '0xb2']
 const IMAGE = randomBytes(3 << 20)
 
 const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex')
@@ -54,6 +54,12 @@ d=$(disk :multi 0); disk :multi 1 > /dev/null
 step multi-luns sg_luns $d
 step multi-disks sh -c 'ls /dev/disk/by-path/ | grep -c ":multi-lun-[0-9]*$"'
 step multi-ids sh -c 'for d in $(ls /dev/disk/by-path/*:multi-lun-* | grep -v part); do cat /sys/block/$(basename $(readlink -f $d))/device/wwid; done'
+e=$(disk :multi 1)
+step copy-limits sg_copy_results --params $d
+step copy-source dd if=/dev/urandom of=$d bs=64k count=64 oflag=direct
+step copy sg_xcopy if=$d of=$e bs=512 count=8000 skip=5 seek=77
+step copy-forget blockdev --flushbufs $e
+step copy-compare cmp -n 4096000 -i 2560:39424 $d $e
 ${leave('multi-logout', 'multi')}
 
 step image-login ${node('picture')} --login
@@ -154,6 +160,9 @@ function units(t: Test, run: GuestRun): void {
   t.match(output(run, 'multi-luns'), `Lun list length = ${count * 8} `, 'as many as REPORT LUNS says')
   const ids = output(run, 'multi-ids').split('\n')
   t.equal(new Set(ids).size, count, 'each with an identity of its own')
+  succeeded(t, run, ['copy-limits', 'copy-source', 'copy', 'copy-forget', 'copy-compare'])
+  t.match(output(run, 'copy-limits'), /Maximum target descriptor count: \d+/)
+  t.match(output(run, 'copy'), /8000 blocks/, 'EXTENDED COPY between two disks')
 }
 
 function image(t: Test, run: GuestRun): void {
