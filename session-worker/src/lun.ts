@@ -27,6 +27,7 @@ export class Lun implements Context {
     this.volume = session.services.volumes.borrow(grant.volume)
     this.volumeId = spec.volumeId
     this.unit = new UnitState(session.services.engine, { volumeId: spec.volumeId, sessionId: session.id })
+    const { volume } = this
     this.lu = {
       sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
       blockBytes: spec.blockBytes,
@@ -36,6 +37,17 @@ export class Lun implements Context {
       removable: grant.removable,
       thin: grant.thin,
       maxTransferBlocks: MAX_TRANSFER_BYTES / spec.blockBytes,
+      get sanitize() {
+        return volume.sanitize
+      },
+      get provisioning() {
+        const { usedBytes, quotaBytes } = volume.usage
+        const most = quotaBytes === 0 ? spec.sizeBytes : Math.min(quotaBytes, spec.sizeBytes)
+        return {
+          usedBlocks: Math.ceil(usedBytes / spec.blockBytes),
+          availableBlocks: Math.max(0, Math.floor((most - usedBytes) / spec.blockBytes)),
+        }
+      },
     }
   }
 }

@@ -8,6 +8,8 @@ const codes = {
   'io-write': senseCodes.writeError,
   gone: senseCodes.internalTargetFailure,
   busy: senseCodes.commandTimeoutBeforeProcessing,
+  sanitizing: senseCodes.sanitizeInProgress,
+  'sanitize-failed': senseCodes.sanitizeFailed,
 } as const
 
 /** Sense for a failed volume access. Anything but a `VolumeError` is a bug of ours and is thrown on. */

@@ -12,6 +12,7 @@ import { exclusive } from './exclusive.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
 import { preFetch } from './pre-fetch.js'
+import { type Provision, provision } from './provision.js'
 import { readBytes } from './read-bytes.js'
 import { ReadTask, type Source } from './read-task.js'
 import { reject } from './reject.js'
@@ -97,11 +98,19 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
     case 'flush':
       return flush(phase, command)
     case 'parameterOut':
-      return receive(phase, command, immediate, outcome.lengthBytes, (_task, data) => {
+      return receive(phase, command, immediate, outcome.lengthBytes, (task, data) => {
         const next = outcome.apply(data)
         if (next.kind === 'status')
           respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
+        else if (next.kind === 'provision')
+          provisionBlocks(phase, command, { operation: next.operation, moved: outcome.lengthBytes, task })
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
+      })
+    case 'provision':
+      return provisionBlocks(phase, command, {
+        operation: outcome.operation,
+        moved: 0,
+        task: phase.tasks.instant(command),
       })
     case 'copy':
       return phase.session.copies.begin(phase, command, outcome.job)
@@ -110,6 +119,10 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
     case 'medium':
       return respondSense(phase, command, { code: senseCodes.invalidFieldInCdb }) // no LUN here has a removable medium
   }
+}
+
+function provisionBlocks(phase: FullFeature, command: Command, what: Omit<Provision, 'next'>): void {
+  provision(phase, command, { ...what, next: outcome => carryOut(phase, command, outcome, NO_DATA) })
 }
 
 function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extract<Outcome, { kind: 'read' }>): void {

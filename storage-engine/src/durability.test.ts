@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RpcError } from '@scsipub/contract'
+import { bitmapRegionBytes } from '@scsipub/volume'
 import t from 'tap'
 import { bench, bytes, MIB, remove, spec, temporaryDirectory } from './test-bench.js'
 
@@ -13,7 +14,9 @@ function place(): string {
   return directory
 }
 
-const bits = (dataDir: string, name: string) => readFileSync(join(dataDir, 'volumes/disk', name)).subarray(4096)
+/** The presence bits: all of the durable bitmap, the first third of the live one. */
+const bits = (dataDir: string, name: string) =>
+  readFileSync(join(dataDir, 'volumes/disk', name)).subarray(4096, 4096 + bitmapRegionBytes((4 * MIB) / 512))
 
 t.test('the durable bitmap names what was flushed and nothing else', async t => {
   const dataDir = place()

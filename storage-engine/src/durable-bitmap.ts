@@ -6,17 +6,22 @@
  * whose sectors were synced before; after another start of the machine it replaces the live one. Bits are only ever
  * added, so a durable page that was half written when the power went is right too: each of its bits is old or new, and
  * the data of both is on the disk.
+ *
+ * What is deallocated or anchored stands in the live bitmap alone. A durable bitmap that takes over has none of it: those sectors are
+ * mapped then, and read as the zeros that they were made, if that was flushed.
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { BITMAP_PAGE_BYTES, type ControlBlock } from '@scsipub/contract'
 import {
+  BITMAP_FORMAT,
   BITMAP_HEADER_BYTES,
   BitmapDamaged,
   bitmapFileBytes,
   countPresent,
   type MappedBitmap,
   readBitmapHeader,
+  upgradeBitmapFile,
   writeBitmapHeader,
 } from '@scsipub/volume'
 import type { PersistentFiles } from './volume-files.js'
@@ -35,13 +40,15 @@ export async function settle(files: PersistentFiles, sizeSectors: number, bootId
   try {
     const durable = await open(files.durablePath, 'r')
     try {
-      const header = readBitmapHeader(live.fd, files.bitmapPath)
+      const header = upgradeBitmapFile(live.fd, readBitmapHeader(live.fd, files.bitmapPath))
       requireSize(files.bitmapPath, header.sizeSectors, sizeSectors)
       requireSize(files.durablePath, readBitmapHeader(durable.fd, files.durablePath).sizeSectors, sizeSectors)
       if (header.bootId === bootId) return 'live'
-      await copyBits(durable, live, bitmapFileBytes(sizeSectors))
+      const presenceEnd = bitmapFileBytes(sizeSectors, BITMAP_FORMAT.presence)
+      await copyBits(durable, live, presenceEnd)
+      await zeroBits(live, presenceEnd, bitmapFileBytes(sizeSectors, header.format))
       // Last: until here, whoever starts again finds the old boot id and copies again.
-      writeBitmapHeader(live.fd, { sizeSectors, bootId })
+      writeBitmapHeader(live.fd, { ...header, bootId })
       return 'durable'
     } finally {
       await durable.close()
@@ -63,6 +70,12 @@ async function copyBits(from: FileHandle, to: FileHandle, endBytes: number): Pro
     await writeAll(to, buffer, bytesRead, position)
     position += bytesRead
   }
+}
+
+async function zeroBits(file: FileHandle, position: number, endBytes: number): Promise<void> {
+  const zeros = Buffer.alloc(COPY_BYTES)
+  for (let at = position; at < endBytes; at += zeros.length)
+    await writeAll(file, zeros, Math.min(zeros.length, endBytes - at), at)
 }
 
 async function writeAll(file: FileHandle, buffer: Buffer, length: number, position: number): Promise<void> {
@@ -113,19 +126,23 @@ export class DurableBitmap {
       done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done)
   }
 
-  /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has. */
+  /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has, less those deallocated. */
   async compare(bitmap: MappedBitmap, control: ControlBlock): Promise<void> {
     const pages = (bitmap.words.length * 4) / BITMAP_PAGE_BYTES
-    let present = 0
+    let booked = 0
+    let unmapped = 0
     for (let page = 0; page < pages; page++) {
       const live = pageOf(bitmap, page)
       this.#read(page)
       if (!live.equals(this.#durable)) control.markDirty(page)
-      present += countPresent(new Int32Array(live.buffer, live.byteOffset, BITMAP_PAGE_BYTES / 4))
+      const deallocated = countPresent(wordsOf(bitmap.deallocated, page))
+      booked += countPresent(wordsOf(bitmap.words, page)) - deallocated
+      unmapped += deallocated + countPresent(wordsOf(bitmap.anchored, page))
       // A large volume has thousands of pages, and other volumes have requests.
       if (page % 256 === 255) await new Promise(resolve => setImmediate(resolve))
     }
-    control.allocatedSectors = present
+    control.allocatedSectors = booked
+    if (unmapped > 0) control.setEverUnmapped()
   }
 
   #read(page: number): void {
@@ -139,4 +156,9 @@ export class DurableBitmap {
 /** The live page itself, not a copy. */
 function pageOf({ words }: MappedBitmap, page: number): Buffer {
   return Buffer.from(words.buffer, words.byteOffset + page * BITMAP_PAGE_BYTES, BITMAP_PAGE_BYTES)
+}
+
+function wordsOf(region: Int32Array, page: number): Int32Array {
+  const words = BITMAP_PAGE_BYTES / 4
+  return region.subarray(page * words, (page + 1) * words)
 }

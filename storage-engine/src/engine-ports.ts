@@ -123,6 +123,9 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         return {}
       case 'volume.exclusive':
         return await engine.operate(request.volumeId, request.operation)
+      case 'volume.sanitized':
+        await engine.sanitized(request.volumeId)
+        return {}
       case 'volume.abort':
         await workers.abort({ volumeId: request.volumeId, sessionId: request.sessionId, reset: request.reset })
         return {}

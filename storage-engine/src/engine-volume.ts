@@ -15,6 +15,7 @@ import { type BaseFiles, SECTOR_BYTES } from '@scsipub/volume'
 import { Exclusion } from './exclusion.js'
 import { ExclusiveStore } from './exclusive-store.js'
 import type { Identity } from './identity.js'
+import { Sanitizer } from './sanitizer.js'
 import { makeEphemeral } from './volume-files.js'
 
 export interface EngineVolume {
@@ -23,6 +24,7 @@ export interface EngineVolume {
   readonly exclusion: Exclusion
   /** Its data, for operations of the engine's own: only within `exclusion.run`. */
   readonly store: ExclusiveStore
+  readonly sanitizer: Sanitizer
   /** Makes the files if there are none. Throws `RpcError` 'space' or 'io'. */
   materialise(): VolumeFiles
   /** Makes what was written durable. Rejects with `RpcError` 'io' or 'gone'. */
@@ -61,6 +63,7 @@ export class EphemeralVolume implements EngineVolume {
   readonly control: ControlBlock
   readonly exclusion: Exclusion
   readonly store: ExclusiveStore
+  readonly sanitizer = new Sanitizer(this)
   readonly #directory: string
   readonly #bootId: string
 
@@ -92,6 +95,7 @@ export class EphemeralVolume implements EngineVolume {
   }
 
   async end(): Promise<void> {
+    await this.sanitizer.stop()
     this.control.stage = VOLUME_STAGE.gone
     this.store.close()
     // Most anonymous volumes are never written to, and have nothing to be removed.

@@ -3,17 +3,19 @@
  * used with the gate closed and nothing in flight. The first use makes the files of a volume that has none, and opens them.
  */
 import type { ControlBlock, VolumeFiles, VolumeSpec } from '@scsipub/contract'
-import { type BaseFiles, ChargedWriter, SectorStore } from '@scsipub/volume'
+import { type BaseFiles, ChargedWriter, Provisioning, SectorStore } from '@scsipub/volume'
 
 export class ExclusiveStore {
   readonly #spec: VolumeSpec
   readonly #materialise: () => VolumeFiles
   readonly #sectors: SectorStore
   readonly #writer: ChargedWriter
+  readonly #control: ControlBlock
 
   /** `materialise` gives the files, and makes them when there are none; throws `RpcError`. */
   constructor(o: { spec: VolumeSpec; control: ControlBlock; bases: BaseFiles; materialise: () => VolumeFiles }) {
     this.#spec = o.spec
+    this.#control = o.control
     this.#materialise = o.materialise
     this.#sectors = new SectorStore(o.bases, o.spec.basePath)
     this.#writer = new ChargedWriter(this.#sectors, o.control, o.spec)
@@ -52,8 +54,20 @@ export class ExclusiveStore {
   /** Puts data back that was written and charged before, when nobody has borrowed the volume yet. Throws VolumeError, and as `open`. */
   restore(position: number, data: Buffer): void {
     const sectors = this.open()
+    sectors.clearUnmapped(position, data.length)
     sectors.writeData(position, data, 0, data.length)
     sectors.markPresent(position, data.length)
+  }
+
+  /** What makes sectors deallocated, anchored or mapped. Throws as `open`, and VolumeError. */
+  provisioning(): Provisioning {
+    const { overlay, baseBytes } = this.open()
+    return new Provisioning(overlay, this.#control, baseBytes)
+  }
+
+  /** Length of the base image, 0 when there is none. Throws VolumeError. */
+  get baseBytes(): number {
+    return this.#sectors.baseBytes
   }
 
   /** The sectors, with an overlay. Throws `RpcError` 'space', 'io' or 'gone', system errors, `BitmapDamaged`. */

@@ -6,6 +6,7 @@
  * clean and the next sync would succeed without them; so every later flush fails too, until the volume is opened again.
  */
 import { closeSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import {
   type ControlBlock,
   RpcError,
@@ -22,6 +23,8 @@ import type { Exclusion } from './exclusion.js'
 import type { ExclusiveStore } from './exclusive-store.js'
 import { GroupCommit } from './group-commit.js'
 import { newIdentity } from './identity.js'
+import { SanitizeMarker } from './sanitize-marker.js'
+import { Sanitizer } from './sanitizer.js'
 import { type Sync, syncData } from './sync.js'
 import { exists, filesIn, makePersistent, type PersistentFiles } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
@@ -39,6 +42,7 @@ export class PersistentVolume implements EngineVolume {
   readonly control: ControlBlock
   readonly exclusion: Exclusion
   readonly store: ExclusiveStore
+  readonly sanitizer: Sanitizer
   readonly trusted: Trusted
   readonly #files: OpenFiles
   readonly #sync: Sync
@@ -59,6 +63,7 @@ export class PersistentVolume implements EngineVolume {
     this.control.stage = VOLUME_STAGE.materialised
     this.exclusion = exclusion
     this.store = store
+    this.sanitizer = new Sanitizer(this, new SanitizeMarker(dirname(o.paths.overlayPath)))
     this.trusted = o.trusted
     this.#files = o.files
     this.#sync = o.sync
@@ -118,6 +123,7 @@ export class PersistentVolume implements EngineVolume {
 
   async end(): Promise<void> {
     if (this.#ending) throw this.#gone()
+    await this.sanitizer.stop()
     this.#ending = true
     try {
       await this.#commit.request()
@@ -209,6 +215,7 @@ export async function openPersistent(o: {
     })
     try {
       await volume.takeStock()
+      volume.sanitizer.resume()
     } catch (error) {
       volume.closeUnused()
       throw error

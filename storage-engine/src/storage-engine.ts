@@ -16,7 +16,7 @@ import {
 import { BaseFiles } from '@scsipub/volume'
 import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
-import { carryOut } from './exclusive-operations.js'
+import { carryOut, translated } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
 import { openPersistent } from './persistent-volume.js'
 import type { Sync } from './sync.js'
@@ -140,6 +140,12 @@ export class StorageEngine {
   async operate(volumeId: string, operation: ExclusiveOperation): Promise<ExclusiveResults[ExclusiveName]> {
     const volume = await this.#get(volumeId)
     return volume.exclusion.run(() => carryOut(volume, operation), EXCLUSIVE_TIMEOUT_MS, { countQueue: true })
+  }
+
+  /** Resolves when no sanitize operation is under way on the volume. Rejects with `RpcError` 'sanitize-failed' or 'gone'. */
+  async sanitized(volumeId: string): Promise<void> {
+    const volume = await this.#get(volumeId)
+    await translated(() => volume.sanitizer.ended())
   }
 
   /**

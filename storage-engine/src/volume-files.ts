@@ -4,7 +4,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { RpcError, type VolumeFiles } from '@scsipub/contract'
-import { createBitmapFile, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
+import { BITMAP_FORMAT, createBitmapFile, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
 import { type DataDirectory, syncDirectory } from './data-directory.js'
 import { type VolumeManifest, writeManifest } from './volume-manifest.js'
 
@@ -29,7 +29,7 @@ export function makeEphemeral(directory: string, volumeId: string, sizeBytes: nu
   const { overlayPath, bitmapPath } = filesIn(directory)
   makeOrRemove(directory, volumeId, () => {
     closeSync(makeOverlay(overlayPath, sizeBytes))
-    createBitmapFile(bitmapPath, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId })
+    createBitmapFile(bitmapPath, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId, format: BITMAP_FORMAT.provisioned })
   })
   return { overlayPath, bitmapPath }
 }
@@ -46,8 +46,11 @@ export function makePersistent(directory: DataDirectory, manifest: VolumeManifes
   rmSync(making, { recursive: true, force: true })
   makeOrRemove(making, volumeId, () => {
     closeSynced(makeOverlay(overlayPath, sizeBytes))
-    for (const path of [bitmapPath, durablePath]) {
-      createBitmapFile(path, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId })
+    for (const [path, format] of [
+      [bitmapPath, BITMAP_FORMAT.provisioned],
+      [durablePath, BITMAP_FORMAT.presence],
+    ] as const) {
+      createBitmapFile(path, { sizeSectors: sizeBytes / SECTOR_BYTES, bootId, format })
       closeSynced(openSync(path, 'r+'))
     }
     writeManifest(making, manifest)

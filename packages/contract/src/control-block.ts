@@ -3,19 +3,28 @@
  * session workers read and write by themselves.
  *
  *   word  0        gate: 0 open, 1 closed
- *   word  1        stage: 0 never written to (no files), 1 materialised (overlay and bitmap exist), 2 gone
+ *   word  1        stage, see VOLUME_STAGE
  *   words 2..3     sectors allocated in the overlay (64 bit)
  *   words 4..5     quota in sectors, 0 = none (64 bit)
- *   words 6..69    I/O in flight, one counter a worker slot
- *   words 70..     bitmap pages that may differ from the durable bitmap, one bit a page
+ *   word  6        1 once something of the volume has been unmapped
+ *   word  7        progress of a sanitize operation, 0 to 65535
+ *   words 8..71    I/O in flight, one counter a worker slot
+ *   words 72..     bitmap pages that may differ from the durable bitmap, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. Left out: the per-nexus access words
  * of persistent reservations.
  */
 
-/** Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not. */
-export const VOLUME_STAGE = { unwritten: 0, materialised: 1, gone: 2 } as const
+/**
+ * Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not.
+ *   unwritten        no files: nobody has written yet
+ *   materialised     overlay and bitmap exist
+ *   gone             closed or destroyed
+ *   sanitizing       materialised, and being erased: no I/O but that of the storage engine
+ *   sanitizeFailed   the erasing has failed: no I/O until it succeeds or is given up
+ */
+export const VOLUME_STAGE = { unwritten: 0, materialised: 1, gone: 2, sanitizing: 3, sanitizeFailed: 4 } as const
 export type VolumeStage = (typeof VOLUME_STAGE)[keyof typeof VOLUME_STAGE]
 
 /** Slots for session workers that may be alive at one time. */
@@ -29,7 +38,9 @@ const GATE = 0
 const STAGE = 1
 const ALLOCATED = 1
 const QUOTA = 2
-const IN_FLIGHT = 6
+const UNMAPPED = 6
+const SANITIZE_PROGRESS = 7
+const IN_FLIGHT = 8
 const SUMMARY = IN_FLIGHT + MAX_WORKER_SLOTS
 
 export class ControlBlock {
@@ -93,6 +104,25 @@ export class ControlBlock {
     Atomics.store(this.#words, STAGE, stage)
   }
 
+  /** Whether the bitmap may have deallocated or anchored sectors, so that a write has to look. Looked at after a successful `enter`. */
+  get everUnmapped(): boolean {
+    return Atomics.load(this.#words, UNMAPPED) !== 0
+  }
+
+  /** Set by the engine, with the gate closed, before the first of them. */
+  setEverUnmapped(): void {
+    Atomics.store(this.#words, UNMAPPED, 1)
+  }
+
+  /** How far a sanitize operation is, in 65536ths. */
+  get sanitizeProgress(): number {
+    return Atomics.load(this.#words, SANITIZE_PROGRESS)
+  }
+
+  set sanitizeProgress(progress: number) {
+    Atomics.store(this.#words, SANITIZE_PROGRESS, progress)
+  }
+
   /** I/O in flight over all workers. With the gate closed it only falls. */
   inFlight(): number {
     let sum = 0
@@ -121,9 +151,14 @@ export class ControlBlock {
     Atomics.sub(this.#longs, ALLOCATED, BigInt(sectors))
   }
 
-  /** Sectors present in the overlay. */
+  /** Sectors booked: those present in the overlay and not deallocated. */
   get allocatedSectors(): number {
     return Number(Atomics.load(this.#longs, ALLOCATED))
+  }
+
+  /** The quota in sectors, 0 = none. */
+  get quotaSectors(): number {
+    return Number(Atomics.load(this.#longs, QUOTA))
   }
 
   /** Set by the engine from a count of the bitmap's bits, while nobody writes. */

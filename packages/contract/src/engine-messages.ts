@@ -26,7 +26,7 @@ export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, '
 
 /**
  * What a session worker asks of the engine. `volume.abort`: have the tasks of every session on the volume ended, for a task management
- * function that session `sessionId` received. `unit.attention`: see unit-attention.ts. Both are answered when every worker has said
+ * function that session `sessionId` received. `volume.sanitized`: answered when no sanitize operation is under way (any more). `unit.attention`: see unit-attention.ts. Both are answered when every worker has said
  * `notice.done` to the notice that comes of it.
  */
 export const borrowerRequestSchema = {
@@ -37,6 +37,7 @@ export const borrowerRequestSchema = {
     'volume.exclusive': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, operation: exclusiveOperationSchema },
     },
+    'volume.sanitized': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.abort': {
       properties: {
         id: { type: 'uint32' },
@@ -83,6 +84,7 @@ export interface EngineReplies {
   'volume.materialise': VolumeFiles
   'volume.flush': Record<string, never>
   'volume.exclusive': ExclusiveResults[keyof ExclusiveResults]
+  'volume.sanitized': Record<string, never>
   'volume.abort': Record<string, never>
   'unit.attention': Record<string, never>
   'notice.done': Record<string, never>

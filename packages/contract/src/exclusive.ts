@@ -7,6 +7,8 @@
  */
 import type { JTDDataType } from 'ajv/dist/core.js'
 
+const extent = { position: { type: 'float64' }, length: { type: 'float64' } } as const
+
 export const exclusiveOperationSchema = {
   discriminator: 'name',
   mapping: {
@@ -16,6 +18,21 @@ export const exclusiveOperationSchema = {
     orWrite: { properties: { position: { type: 'float64' }, data: {} } },
     /** Writes `data`, all of it or nothing, whatever happens. It is durable when done. [SBC-4 §4.29] */
     writeAtomic: { properties: { position: { type: 'float64' }, data: {} } },
+    /** Deallocates ranges, or with `anchor` makes them zeros that keep their room. [SBC-3 §5.28] */
+    unmap: { properties: { ranges: { elements: { properties: extent } }, anchor: { type: 'boolean' } } },
+    /** Writes `data`, one block, over a range; with `unmap`, deallocates (or anchors) instead if it is all zeros. [SBC-3 §5.42] */
+    writeSame: { properties: { ...extent, data: {}, unmap: { type: 'boolean' }, anchor: { type: 'boolean' } } },
+    /** Tells what is mapped, in at most `limit` runs of whole blocks, which may end early. [SBC-3 §5.6] */
+    lbaStatus: { properties: { ...extent, limit: { type: 'uint32' } } },
+    /**
+     * Begins to sanitize the volume; the answer comes when that is under way, `volume.sanitized` tells its end. `data`: for `overwrite`, one block for each pass, one after the
+     * other; else nothing. [SBC-3 §5.24]
+     */
+    sanitize: {
+      properties: { method: { enum: ['erase', 'overwrite'] }, data: {}, allowExit: { type: 'boolean' } },
+    },
+    /** Gives up a sanitize operation that has failed. */
+    exitSanitizeFailure: { properties: {} },
   },
 } as const
 type OperationData = JTDDataType<typeof exclusiveOperationSchema>
@@ -31,4 +48,11 @@ export interface ExclusiveResults {
   compareAndWrite: { miscompareAt?: number }
   orWrite: Record<string, never>
   writeAtomic: Record<string, never>
+  unmap: Record<string, never>
+  writeSame: Record<string, never>
+  /** `status`: 0 mapped, 1 deallocated, 2 anchored. */
+  lbaStatus: { runs: { position: number; length: number; status: 0 | 1 | 2 }[] }
+  /** `restricted`: an operation that has failed does not allow this, and nothing was done. */
+  sanitize: { restricted: boolean }
+  exitSanitizeFailure: { restricted: boolean }
 }

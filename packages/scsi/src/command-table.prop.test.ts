@@ -5,8 +5,10 @@ import t from 'tap'
 import type { Command } from './command.js'
 import { commandTable } from './command-table.js'
 import { dispatch } from './dispatch.js'
+import type { LogicalUnit } from './logical-unit.js'
 import { REPORT_LUNS_WLUN } from './lun.js'
 import { transferDirection, transferLengthBytes } from './outcome.js'
+import type { ProvisionOperation } from './provision-operation.js'
 import { encodeSense } from './sense.js'
 import { senseCodes } from './sense-codes.js'
 import { cdbOf, contextOf, dataOf, disk, failsWith, nowhere } from './test-fixture.js'
@@ -143,6 +145,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
             return false
           if (['write', 'writeAndVerify', 'exclusive'].includes(outcome.kind) && lu.readOnly) return false
         }
+        if (outcome.kind === 'provision' && !soundOperation(outcome.operation, lu)) return false
         if (outcome.kind === 'flush' && (lu === undefined || outcome.lba > lu.sizeBlocks - outcome.blocks)) return false
         if (outcome.kind === 'status') {
           if ((outcome.status === 0x02) !== (outcome.sense !== undefined)) return false
@@ -172,6 +175,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
       'medium',
       'parameterOut',
       'preFetch',
+      'provision',
       'read',
       'status',
       'verify',
@@ -181,3 +185,14 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
     'every kind of outcome was met',
   )
 })
+
+/** Ranges lie within a unit that may be written to, or looked at. */
+function soundOperation(operation: ProvisionOperation, lu: LogicalUnit | undefined): boolean {
+  if (lu === undefined) return false
+  if (operation.name === 'lbaStatus' || operation.name === 'writeSame') {
+    const { lba, blocks } = operation
+    if (blocks < 1 || lba < 0 || lba > lu.sizeBlocks - blocks) return false
+    return operation.name === 'lbaStatus' || (!lu.readOnly && blocks <= lu.maxTransferBlocks)
+  }
+  return !lu.readOnly
+}

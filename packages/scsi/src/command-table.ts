@@ -7,6 +7,7 @@ import { inquiry, inquiryCdb } from './commands/inquiry.js'
 import { logSense, logSenseCdb } from './commands/log-sense.js'
 import { modeSense6, modeSense6Cdb, modeSense10, modeSense10Cdb } from './commands/mode-sense.js'
 import { preFetches } from './commands/pre-fetch.js'
+import { getLbaStatusRow, provisioningCommands } from './commands/provisioning-commands.js'
 import { readCapacity10, readCapacity10Cdb, readCapacity16, readCapacity16Cdb } from './commands/read-capacity.js'
 import { readsOfDefectData } from './commands/read-defect-data.js'
 import { read, read6, transfer6, transfer10, transfer12, transfer16, write, write6 } from './commands/read-write.js'
@@ -33,6 +34,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
   ...preFetches,
   ...readsOfDefectData,
   ...writesAndVerifies,
+  ...provisioningCommands,
   0x00: {
     name: 'TEST UNIT READY',
     spec: 'SPC-4 §6.47',
@@ -209,6 +211,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
         ...onMedium,
         run: readCapacity16,
       },
+      0x12: getLbaStatusRow,
     },
   },
   0xa0: {
@@ -230,7 +233,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
         direction: 'in',
         reserved: 'asRead',
         ...offMedium,
-        run: (cdb, offset) => reportSupportedOperationCodes(commandTable, cdb, offset),
+        run: (cdb, offset, _context, lu) => reportSupportedOperationCodes(commandTable, cdb, offset, lu),
       },
     },
   },

@@ -30,6 +30,10 @@ export interface Command {
   readonly needsMedium: boolean
   /** Answered even while a unit attention is pending, which stays pending [SAM-5 §5.14]. */
   readonly ignoresUnitAttention?: true
+  /** Units that have the command; absent means all. To the others it is unknown. */
+  readonly on?: (lu: LogicalUnit) => boolean
+  /** Carried out although a sanitize operation has failed [SBC-3 §4.11.4]. */
+  readonly answersSanitizeFailure?: true
   readonly run: (cdb: Buffer, offset: number, context: Context, lu: LogicalUnit) => Outcome
   /** For commands that are answered where there is no logical unit, or a well known one. */
   readonly runWithoutLu?: (cdb: Buffer, offset: number, context: Context) => Outcome

@@ -7,13 +7,15 @@
 import { reservedBitSet } from './cdb.js'
 import type { Command, ReservationClass } from './command.js'
 import { commandTable } from './command-table.js'
-import type { Context } from './logical-unit.js'
+import type { Context, SanitizeState } from './logical-unit.js'
 import { hasMedium } from './logical-unit.js'
 import { REPORT_LUNS_WLUN } from './lun.js'
 import type { Outcome } from './outcome.js'
 import { checkCondition, invalidFieldInCdb } from './outcome.js'
+import { sanitizeSense } from './sanitize-sense.js'
 import type { FieldPointer } from './sense.js'
 import { senseCodes } from './sense-codes.js'
+import { status } from './status.js'
 import { takeUnitAttention } from './unit-attention.js'
 
 interface Slot {
@@ -52,8 +54,12 @@ function commandOf(slot: Slot | undefined, cdb: Buffer, offset: number): Command
  */
 export function dispatch(cdb: Buffer, cdbOffset: number, context: Context): Outcome {
   const { lu, lun, nexus } = context
-  const slot = slots[cdb[cdbOffset]!]
-  const command = commandOf(slot, cdb, cdbOffset)
+  let slot = slots[cdb[cdbOffset]!]
+  let command = commandOf(slot, cdb, cdbOffset)
+  if (lu?.thin === false && command?.on?.(lu) === false) {
+    if (slot?.command !== undefined) slot = undefined
+    command = undefined
+  }
 
   const missing = lu === undefined && lun !== REPORT_LUNS_WLUN
   if (missing) {
@@ -69,11 +75,23 @@ export function dispatch(cdb: Buffer, cdbOffset: number, context: Context): Outc
   }
   if (command === undefined) return invalidFieldInCdb(SERVICE_ACTION)
 
+  if (lu?.sanitize !== undefined) {
+    const fault = sanitizeFault(lu.sanitize, command)
+    if (fault !== undefined) return fault
+  }
   const reserved = reservedBitSet(command.cdb, cdb, cdbOffset)
   if (reserved !== undefined) return invalidFieldInCdb(reserved)
   if (lu === undefined) return command.runWithoutLu!(cdb, cdbOffset, context)
   if (command.needsMedium && !hasMedium(lu)) return checkCondition(senseCodes.mediumNotPresent)
   return command.run(cdb, cdbOffset, context, lu)
+}
+
+/** Why a command cannot be carried out now that the unit is being sanitized, or could not be; undefined when it can [SBC-3 §4.11.2, §4.11.4]. */
+function sanitizeFault(sanitize: SanitizeState, command: Command): Outcome | undefined {
+  // The same ones that nothing else holds up: INQUIRY, REPORT LUNS, REQUEST SENSE.
+  if (command.ignoresUnitAttention === true) return undefined
+  if (sanitize.state === 'failed' && command.answersSanitizeFailure === true) return undefined
+  return { kind: 'status', status: status.checkCondition, sense: sanitizeSense(sanitize) }
 }
 
 /** The name of a command for logs; of an unknown one its operation code and, where there are such, service action. */

@@ -5,7 +5,19 @@
 
 import type { UnitAttention } from './unit-attention.js'
 
-/** A direct-access logical unit [SBC-3]. All of it but `mediumPresent` and `readOnly` is stable over its life. */
+/** A sanitize operation that is under way or has failed. `progress`: in 65536ths [SBC-3 §4.11]. */
+export interface SanitizeState {
+  readonly state: 'inProgress' | 'failed'
+  readonly progress: number
+}
+
+/** Blocks that count against what the unit may hold, and those that it may still take. */
+export interface Provisioning {
+  readonly usedBlocks: number
+  readonly availableBlocks: number
+}
+
+/** A direct-access logical unit [SBC-3]. All of it but `mediumPresent`, `readOnly`, `sanitize` and `provisioning` is stable over its life. */
 export interface LogicalUnit {
   /** Capacity in logical blocks: 1 to 2^53. */
   readonly sizeBlocks: number
@@ -25,6 +37,9 @@ export interface LogicalUnit {
   readonly thin: boolean
   /** Most blocks that one READ, WRITE or VERIFY may name. */
   readonly maxTransferBlocks: number
+  /** Undefined while nothing of the kind is to be told. Asked for every command. */
+  readonly sanitize: SanitizeState | undefined
+  readonly provisioning: Provisioning
   /** Whether a removable medium is loaded; absent means yes. */
   readonly mediumPresent?: boolean
 }

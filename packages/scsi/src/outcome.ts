@@ -5,6 +5,7 @@
 
 import type { CopyJob } from './copy/copy-job.js'
 import type { LogicalUnit } from './logical-unit.js'
+import type { ProvisionOperation } from './provision-operation.js'
 import type { FieldPointer, Sense } from './sense.js'
 import type { SenseCode } from './sense-codes.js'
 import { senseCodes } from './sense-codes.js'
@@ -51,6 +52,8 @@ export type Outcome =
   | { readonly kind: 'flush'; readonly lba: number; readonly blocks: number; readonly immediate: boolean }
   /** Load or eject the medium of a removable unit; with `flush`, make everything durable first. */
   | { readonly kind: 'medium'; readonly action: 'load' | 'eject'; readonly flush: boolean; readonly immediate: boolean }
+  /** Change or tell which blocks the unit holds. What it needs of the initiator has been fetched. */
+  | { readonly kind: 'provision'; readonly operation: ProvisionOperation }
   /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
   | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
   /** Copy between units, or to or from a token; the parameter list has come. */
@@ -110,6 +113,7 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'flush':
     case 'medium':
     case 'copy':
+    case 'provision':
       return 'none'
   }
 }
@@ -138,6 +142,7 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
     case 'flush':
     case 'medium':
     case 'copy':
+    case 'provision':
       return 0
     case 'copyResults':
       return outcome.allocationLength

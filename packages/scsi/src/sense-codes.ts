@@ -36,9 +36,11 @@ export const senseCodes = {
   becomingReady: code('notReady', 0x04, 0x01, 'LOGICAL UNIT IS IN PROCESS OF BECOMING READY'),
   initializingCommandRequired: code('notReady', 0x04, 0x02, 'LOGICAL UNIT NOT READY, INITIALIZING COMMAND REQUIRED'),
   manualInterventionRequired: code('notReady', 0x04, 0x03, 'LOGICAL UNIT NOT READY, MANUAL INTERVENTION REQUIRED'),
+  sanitizeInProgress: code('notReady', 0x04, 0x1b, 'LOGICAL UNIT NOT READY, SANITIZE IN PROGRESS'),
   mediumNotPresent: code('notReady', 0x3a, 0x00, 'MEDIUM NOT PRESENT'),
 
   writeError: code('mediumError', 0x0c, 0x00, 'WRITE ERROR'),
+  sanitizeFailed: code('mediumError', 0x31, 0x03, 'SANITIZE COMMAND FAILED'),
   unrecoveredReadError: code('mediumError', 0x11, 0x00, 'UNRECOVERED READ ERROR'),
 
   internalTargetFailure: code('hardwareError', 0x44, 0x00, 'INTERNAL TARGET FAILURE'),

@@ -12,7 +12,7 @@
 //        a copy, where there is one [§5.17.7]
 //
 // A sense value is only what happened; the format is chosen where it is encoded (D_SENSE, DESC). Left out: deferred errors
-// (nothing is answered before it is done), progress indications and the tape bits.
+// (nothing is answered before it is done) and the tape bits.
 
 import { bit, bits, layout, u8, u16, u32, u64 } from '@scsipub/bytes'
 import type { SenseCode } from './sense-codes.js'
@@ -32,6 +32,8 @@ export interface Sense {
   readonly code: SenseCode
   readonly information?: bigint
   readonly field?: FieldPointer
+  /** PROGRESS INDICATION in 65536ths, with NOT READY and NO SENSE [SPC-4 §4.5.2.4.4]. Not together with `field`. */
+  readonly progress?: number
   /** Of a copy that ended early: the segment it was in, from 0, and what the unit that failed answered [SPC-4 §5.17.7]. */
   readonly copy?: { readonly segment: number; readonly failed?: FailedUnit }
 }
@@ -114,7 +116,7 @@ export function encodeSense(sense: Sense, format: 'fixed' | 'descriptor'): Buffe
   return format === 'fixed' ? encodeFixed(sense) : encodeDescriptor(sense)
 }
 
-function encodeFixed({ code, information, field, copy }: Sense): Buffer {
+function encodeFixed({ code, information, field, progress, copy }: Sense): Buffer {
   // An INFORMATION value that does not fit four bytes is not reported: VALID stays zero [SPC-4 §4.5.3].
   const reported = information !== undefined && information <= 0xffff_ffffn
   const failed = copy?.failed
@@ -129,22 +131,26 @@ function encodeFixed({ code, information, field, copy }: Sense): Buffer {
     sourceSenseOffset: failed?.unit === 'source' ? fixedSense.size : 0,
     destinationSenseOffset: failed?.unit === 'destination' ? fixedSense.size : 0,
     segment: copy?.segment ?? 0,
-    ...pointerFields(field),
+    ...keySpecific(field, progress),
   })
   return failed === undefined
     ? header
     : Buffer.concat([header, Buffer.from([CHECK_CONDITION]), encodeFixed(failed.sense)])
 }
 
-function encodeDescriptor({ code, information, field, copy }: Sense): Buffer {
+function encodeDescriptor({ code, information, field, progress, copy }: Sense): Buffer {
   const descriptors: Buffer[] = []
   if (information !== undefined)
     descriptors.push(
       informationDescriptor.encode({ descriptorType: 0x00, additionalLength: 0x0a, valid: true, information }),
     )
-  if (field !== undefined)
+  if (field !== undefined || progress !== undefined)
     descriptors.push(
-      senseKeySpecificDescriptor.encode({ descriptorType: 0x02, additionalLength: 0x06, ...pointerFields(field) }),
+      senseKeySpecificDescriptor.encode({
+        descriptorType: 0x02,
+        additionalLength: 0x06,
+        ...keySpecific(field, progress),
+      }),
     )
   if (copy !== undefined)
     descriptors.push(
@@ -172,8 +178,9 @@ function forwarded({ unit, sense }: FailedUnit): Buffer {
   return Buffer.concat([header, data])
 }
 
-function pointerFields(field: FieldPointer | undefined) {
-  if (field === undefined) return {}
+function keySpecific(field: FieldPointer | undefined, progress: number | undefined) {
+  // The indication lies where a field pointer does.
+  if (field === undefined) return progress === undefined ? {} : { sksv: true, fieldPointer: progress }
   return {
     sksv: true,
     commandData: field.in === 'cdb',

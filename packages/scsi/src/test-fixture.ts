@@ -17,6 +17,8 @@ export const disk: LogicalUnit = {
   removable: false,
   thin: true,
   maxTransferBlocks: 2048,
+  sanitize: undefined,
+  provisioning: { usedBlocks: 1000, availableBlocks: 3001 },
 }
 
 export const target: Target = { name: 'iqn.2025-01.pub.scsipub:test', portalGroupTag: 1, luns: [0, 1, 256] }

@@ -1,12 +1,34 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { BitmapDamaged, bitmapFileBytes, createBitmapFile, MappedBitmap, readBitmapHeader } from './bitmap-file.js'
+import {
+  BITMAP_FORMAT,
+  BitmapDamaged,
+  bitmapFileBytes,
+  createBitmapFile,
+  MappedBitmap,
+  readBitmapHeader,
+  upgradeBitmapFile,
+} from './bitmap-file.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'scsipub-bitmap-'))
 t.teardown(() => rmSync(directory, { recursive: true }))
-const header = { sizeSectors: 40000, bootId: '5d8ad1a0-59f2-4a2a-9a7e-1f1b7c6a1a77' }
+const header = {
+  sizeSectors: 40000,
+  bootId: '5d8ad1a0-59f2-4a2a-9a7e-1f1b7c6a1a77',
+  format: BITMAP_FORMAT.provisioned,
+}
 
 function made(name: string): string {
   const path = join(directory, name)
@@ -26,14 +48,19 @@ function readHeader(path: string): unknown {
 t.test('a new bitmap has its header, no bit, and all of its blocks', async t => {
   const path = made('new')
   t.same(readHeader(path), header)
-  t.equal(statSync(path).size, 3 * 4096, 'the header and two pages of 32768 sectors')
-  t.ok(statSync(path).blocks * 512 >= 3 * 4096, 'a store never finds the disk full')
+  t.equal(statSync(path).size, 7 * 4096, 'the header and three times two pages of 32768 sectors')
+  t.ok(statSync(path).blocks * 512 >= 7 * 4096, 'a store never finds the disk full')
   const bitmap = new MappedBitmap(path, header.sizeSectors)
   t.equal(bitmap.words.length, 2048)
-  t.equal(
-    bitmap.words.every(word => word === 0),
-    true,
-  )
+  for (const region of [bitmap.words, bitmap.deallocated, bitmap.anchored]) {
+    t.equal(region.length, 2048)
+    t.equal(
+      region.every(word => word === 0),
+      true,
+    )
+  }
+  bitmap.words[2047] = 1
+  t.equal(bitmap.deallocated[0], 0, 'the regions do not overlap')
   bitmap.unmap()
   t.equal(bitmap.words.length, 0)
 })
@@ -57,9 +84,36 @@ t.test('a bitmap that was cut, or is of another size, is refused', async t => {
   const path = made('cut')
   t.throws(() => new MappedBitmap(path, header.sizeSectors + 1), BitmapDamaged)
   const fd = openSync(path, 'r+')
-  ftruncateSync(fd, bitmapFileBytes(header.sizeSectors) - 1)
-  t.throws(() => readBitmapHeader(fd, path), /12287 bytes instead of 12288/)
+  ftruncateSync(fd, bitmapFileBytes(header.sizeSectors, header.format) - 1)
+  t.throws(() => readBitmapHeader(fd, path), /28671 bytes instead of 28672/)
   ftruncateSync(fd, 10)
   t.throws(() => readBitmapHeader(fd, path), /too short/)
   closeSync(fd)
 })
+
+t.test(
+  'a bitmap of the old format gets its regions and keeps its bits, also when an earlier try was cut off',
+  async t => {
+    for (const interrupted of [false, true]) {
+      const path = join(directory, `old${interrupted}`)
+      createBitmapFile(path, { ...header, format: BITMAP_FORMAT.presence })
+      t.throws(() => new MappedBitmap(path, header.sizeSectors), /old format/)
+      const fd = openSync(path, 'r+')
+      writeSync(fd, Buffer.alloc(5000, 0xff), 0, 5000, 4096)
+      if (interrupted) ftruncateSync(fd, bitmapFileBytes(header.sizeSectors, BITMAP_FORMAT.provisioned))
+      t.same(upgradeBitmapFile(fd, readBitmapHeader(fd, path)), header)
+      t.same(upgradeBitmapFile(fd, readBitmapHeader(fd, path)), header, 'once')
+      closeSync(fd)
+      const bitmap = new MappedBitmap(path, header.sizeSectors)
+      t.equal(
+        bitmap.words.subarray(0, 1250).every(word => word === -1),
+        true,
+      )
+      t.equal(
+        [bitmap.deallocated, bitmap.anchored].every(region => region.every(word => word === 0)),
+        true,
+      )
+      bitmap.unmap()
+    }
+  },
+)

@@ -5,14 +5,15 @@
  * A borrowed volume costs memory alone until its first I/O; the base is opened by the first read that needs it, overlay
  * and bitmap by the first write, or by the first read of a volume that somebody has written to.
  */
-import type {
-  BorrowerRequest,
-  EngineReplies,
-  ExclusiveName,
-  ExclusiveOperation,
-  ExclusiveResults,
-  Requester,
-  VolumeDescriptor,
+import {
+  type BorrowerRequest,
+  type EngineReplies,
+  type ExclusiveName,
+  type ExclusiveOperation,
+  type ExclusiveResults,
+  type Requester,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
 } from '@scsipub/contract'
 import { BaseFiles } from './base-files.js'
 import { GatedVolume } from './gated-volume.js'
@@ -54,6 +55,12 @@ export interface BorrowedVolume {
    * VolumeError 'busy'. Make it durable by `flush`. The operation's data is the caller's again at once.
    */
   exclusive<K extends ExclusiveName>(operation: Extract<ExclusiveOperation, { name: K }>): Promise<ExclusiveResults[K]>
+  /** Resolves when no sanitize operation is under way any more. Rejects with VolumeError, 'sanitize-failed' when it has failed. */
+  sanitized(): Promise<void>
+  /** What the quota counts, in bytes; `quotaBytes` 0 = none. */
+  readonly usage: { readonly usedBytes: number; readonly quotaBytes: number }
+  /** A sanitize operation that is under way or has failed, `progress` in 65536ths. */
+  readonly sanitize: { readonly state: 'inProgress' | 'failed'; readonly progress: number } | undefined
   /** Gives the volume back. What is under way or waiting is still carried out. A second call does nothing. */
   release(): void
 }
@@ -179,6 +186,28 @@ class Loan implements BorrowedVolume {
     }
   }
 
+  async sanitized(): Promise<void> {
+    const { volumeId } = this.#volume.descriptor.spec
+    try {
+      await this.#engine.ask({ kind: 'volume.sanitized', volumeId })
+    } catch (error) {
+      throw fromReply(error)
+    }
+  }
+
+  get usage(): BorrowedVolume['usage'] {
+    const { allocatedSectors, quotaSectors } = this.#volume.control
+    return { usedBytes: allocatedSectors * SECTOR_BYTES, quotaBytes: quotaSectors * SECTOR_BYTES }
+  }
+
+  get sanitize(): BorrowedVolume['sanitize'] {
+    const { control } = this.#volume
+    const { stage } = control
+    if (stage < VOLUME_STAGE.sanitizing) return undefined
+    const state = stage === VOLUME_STAGE.sanitizing ? 'inProgress' : 'failed'
+    return { state, progress: control.sanitizeProgress }
+  }
+
   release(): void {
     const giveBack = this.#giveBack
     this.#giveBack = undefined
@@ -199,11 +228,20 @@ class Loan implements BorrowedVolume {
 
 /** A message clones the whole memory behind a view, so the view gets memory of its own. */
 function compact(operation: ExclusiveOperation): ExclusiveOperation {
+  if (!('data' in operation)) return operation
   const { data } = operation
   return data.byteLength === data.buffer.byteLength ? operation : { ...operation, data: new Uint8Array(data) }
 }
 
-const CODES: ReadonlySet<unknown> = new Set<VolumeErrorCode>(['space', 'io-read', 'io-write', 'gone', 'busy'])
+const CODES: ReadonlySet<unknown> = new Set<VolumeErrorCode>([
+  'space',
+  'io-read',
+  'io-write',
+  'gone',
+  'busy',
+  'sanitizing',
+  'sanitize-failed',
+])
 
 /** What the engine refused, in terms of I/O. */
 function fromReply(error: unknown): VolumeError {

@@ -26,7 +26,8 @@ export class ChargedWriter {
    */
   write(position: number, source: Buffer, offset: number, length: number): void {
     const absent = this.#store.absentSectors(position, length)
-    if (absent > 0 && !this.#control.charge(absent)) throw this.#quotaUsedUp()
+    if (this.#control.everUnmapped) this.#chargeUnmapped(position, length, absent)
+    else if (absent > 0 && !this.#control.charge(absent)) throw this.#quotaUsedUp()
     try {
       this.#store.writeData(position, source, offset, length)
     } catch (error) {
@@ -42,14 +43,26 @@ export class ChargedWriter {
 
   /** Makes sure that a write there will find quota and room on the file system, while nobody else writes. Throws VolumeError 'space'. */
   reserve(position: number, length: number): void {
-    const absent = this.#store.absentSectors(position, length)
-    if (!this.#control.charge(absent)) throw this.#quotaUsedUp()
-    this.#control.refund(absent)
+    const missing = this.#store.absentSectors(position, length) + this.#store.deallocatedSectors(position, length)
+    if (!this.#control.charge(missing)) throw this.#quotaUsedUp()
+    this.#control.refund(missing)
     this.#store.reserve(position, length)
   }
 
   #quotaUsedUp(): VolumeError {
     return new VolumeError('space', `the volume ${this.#volumeId} has used up its quota`)
+  }
+
+  /**
+   * Books what is absent and what is deallocated, and makes the latter mapped before it is written: a process that dies in between leaves
+   * zeros that are booked, never data in a sector that is said to hold none.
+   */
+  #chargeUnmapped(position: number, length: number, absent: number): void {
+    const deallocated = this.#store.deallocatedSectors(position, length)
+    const charged = absent + deallocated
+    if (charged > 0 && !this.#control.charge(charged)) throw this.#quotaUsedUp()
+    const cleared = this.#store.clearUnmapped(position, length)
+    if (cleared < deallocated) this.#control.refund(deallocated - cleared)
   }
 
   /**

@@ -7,11 +7,26 @@
  * Writes go to the page cache, synchronously.
  */
 import { closeSync, fstatSync, openSync, read, statfsSync } from 'node:fs'
-import { fallocate, NO_WAIT_UNSUPPORTED, pread, preadNoWait, pwrite, WOULD_WAIT } from '@scsipub/posix'
+import {
+  fallocate,
+  NO_WAIT_UNSUPPORTED,
+  pread,
+  preadNoWait,
+  punchHole,
+  pwrite,
+  WOULD_WAIT,
+  zeroRange,
+} from '@scsipub/posix'
 import { readFailure, VolumeError, writeFailure } from './volume-error.js'
 
 /** f_type of file systems that live in memory: tmpfs and ramfs, from <linux/magic.h>. */
 const IN_MEMORY = new Set([0x01021994, 0x858458f6])
+
+/** EOPNOTSUPP, as the number is called; and what an old kernel says. */
+const NOT_SUPPORTED = new Set<unknown>(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Never written to. Larger than what may live in the heap of V8, so its address is fixed. */
+const zeros = Buffer.alloc(64 * 1024)
 
 const READ = { noWait: 0, plain: 1, pool: 2 } as const
 
@@ -87,6 +102,27 @@ export class DataFile {
       fallocate(this.#fd, position, length)
     } catch (error) {
       throw writeFailure(this.path, error)
+    }
+  }
+
+  /** Frees the blocks of the range, which then reads as zeros. Throws VolumeError. */
+  punch(position: number, length: number): void {
+    this.#zero(punchHole, position, length)
+  }
+
+  /** Makes the range zeros and keeps its blocks reserved. Throws VolumeError. */
+  zero(position: number, length: number): void {
+    this.#zero(zeroRange, position, length)
+  }
+
+  /** A file system that lacks the call gets zeros written: the same to whoever reads. */
+  #zero(call: typeof punchHole, position: number, length: number): void {
+    try {
+      call(this.#fd, position, length)
+    } catch (error) {
+      if (!NOT_SUPPORTED.has((error as NodeJS.ErrnoException).code)) throw writeFailure(this.path, error)
+      for (let done = 0; done < length; done += zeros.length)
+        this.write(position + done, zeros, 0, Math.min(zeros.length, length - done))
     }
   }
 

@@ -10,7 +10,7 @@ import { ControlBlock, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } f
 import type { BaseFiles } from './base-files.js'
 import { ChargedWriter } from './charged-writer.js'
 import { SectorStore } from './sector-store.js'
-import { readFailure, VolumeError, writeFailure } from './volume-error.js'
+import { hindrance, readFailure, writeFailure } from './volume-error.js'
 
 /** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
 const GATE_POLL_MS = 20
@@ -32,7 +32,7 @@ interface Waiting extends Operation {
 
 export class GatedVolume {
   readonly descriptor: VolumeDescriptor
-  readonly #control: ControlBlock
+  readonly control: ControlBlock
   readonly #store: SectorStore
   readonly #writer: ChargedWriter
   readonly #slot: number
@@ -53,15 +53,15 @@ export class GatedVolume {
     materialise: () => Promise<VolumeFiles>
   }) {
     this.descriptor = o.descriptor
-    this.#control = new ControlBlock(o.descriptor.control)
+    this.control = new ControlBlock(o.descriptor.control)
     this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
-    this.#writer = new ChargedWriter(this.#store, this.#control, o.descriptor.spec)
+    this.#writer = new ChargedWriter(this.#store, this.control, o.descriptor.spec)
     this.#slot = o.slot
     this.#materialise = o.materialise
   }
 
   get gone(): boolean {
-    return this.#control.stage === VOLUME_STAGE.gone
+    return this.control.stage === VOLUME_STAGE.gone
   }
 
   get openFiles(): number {
@@ -95,15 +95,15 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.hold`. */
   hold(again: boolean): boolean {
-    if (again) this.#control.enterAgain(this.#slot)
-    else if (this.#queue.length > 0 || !this.#control.enter(this.#slot)) return false
+    if (again) this.control.enterAgain(this.#slot)
+    else if (this.#queue.length > 0 || !this.control.enter(this.#slot)) return false
     this.#holds++
     return true
   }
 
   unhold(): void {
     this.#holds--
-    this.#control.leave(this.#slot)
+    this.control.leave(this.#slot)
   }
 
   /** See `BorrowedVolume.admission`. */
@@ -142,13 +142,13 @@ export class GatedVolume {
     if (kind === 'read') return this.#readNow(position, buffer, offset, length)
     if (kind === 'write') return this.#writeNow(position, buffer, offset, length)
     if (!this.#pass()) return WAIT
-    this.#control.leave(this.#slot)
+    this.control.leave(this.#slot)
     return undefined
   }
 
   /** Raises the counter if the gate is open, else sees to it that somebody looks again. */
   #pass(): boolean {
-    if (this.#control.enter(this.#slot)) return true
+    if (this.control.enter(this.#slot)) return true
     this.#poll ??= setTimeout(() => this.resume(), GATE_POLL_MS)
     return false
   }
@@ -163,16 +163,16 @@ export class GatedVolume {
   #enter(writing: boolean): boolean {
     for (;;) {
       // While it is held off, the engine does not act: what comes now is not too late, and may be what the holder waits for.
-      if (this.#holds > 0) this.#control.enterAgain(this.#slot)
+      if (this.#holds > 0) this.control.enterAgain(this.#slot)
       else if (!this.#pass()) return false
-      const stage = this.#control.stage
-      if (stage === VOLUME_STAGE.gone) {
-        this.#control.leave(this.#slot)
-        throw new VolumeError('gone', `the volume ${this.descriptor.spec.volumeId} has been destroyed or closed`)
+      const stage = this.control.stage
+      if (stage > VOLUME_STAGE.materialised) {
+        this.control.leave(this.#slot)
+        throw hindrance(stage, this.descriptor.spec.volumeId)
       }
       // Another worker may have written first; then even a read needs the overlay.
       if (this.#store.hasOverlay || (!writing && stage === VOLUME_STAGE.unwritten)) return true
-      this.#control.leave(this.#slot)
+      this.control.leave(this.#slot)
       if (!this.descriptor.files) {
         this.#fetchFiles()
         return false
@@ -206,7 +206,7 @@ export class GatedVolume {
 
   /** All that needed the overlay have the same answer; what is left (reads of a volume that nobody wrote) goes on. */
   #failWrites(error: unknown): void {
-    const unwritten = this.#control.stage === VOLUME_STAGE.unwritten
+    const unwritten = this.control.stage === VOLUME_STAGE.unwritten
     const failed = this.#queue.filter(waiting => waiting.kind === 'write' || !unwritten)
     const kept = this.#queue.filter(waiting => !failed.includes(waiting))
     this.#queue.splice(0, this.#queue.length, ...kept)
@@ -219,11 +219,11 @@ export class GatedVolume {
     try {
       cold = this.#store.read(position, target, offset, length)
     } catch (error) {
-      this.#control.leave(this.#slot)
+      this.control.leave(this.#slot)
       throw error
     }
     if (cold !== undefined) return this.#finish(cold)
-    this.#control.leave(this.#slot)
+    this.control.leave(this.#slot)
     return undefined
   }
 
@@ -232,7 +232,7 @@ export class GatedVolume {
     try {
       await cold
     } finally {
-      this.#control.leave(this.#slot)
+      this.control.leave(this.#slot)
       this.#underWay--
       this.#closeWhenIdle()
     }
@@ -243,7 +243,7 @@ export class GatedVolume {
     try {
       this.#writer.write(position, source, offset, length)
     } finally {
-      this.#control.leave(this.#slot)
+      this.control.leave(this.#slot)
     }
     return undefined
   }

@@ -1,16 +1,26 @@
 export { BaseFiles } from './base-files.js'
 export {
+  BITMAP_FORMAT,
   BITMAP_HEADER_BYTES,
   BitmapDamaged,
   type BitmapHeader,
   bitmapFileBytes,
+  bitmapRegionBytes,
   createBitmapFile,
   MappedBitmap,
   readBitmapHeader,
+  upgradeBitmapFile,
   writeBitmapHeader,
 } from './bitmap-file.js'
 export { type BorrowContext, type BorrowedVolume, BorrowedVolumes } from './borrowed-volumes.js'
 export { ChargedWriter } from './charged-writer.js'
+export {
+  PROVISIONING_STATUS,
+  type ProvisionedRun,
+  Provisioning,
+  type ProvisioningStatus,
+  type SectorRange,
+} from './provisioning.js'
 export { countPresent, SECTOR_BYTES } from './sector-bits.js'
 export { SectorStore } from './sector-store.js'
-export { isOutOfSpace, VolumeError, type VolumeErrorCode } from './volume-error.js'
+export { hindrance, isOutOfSpace, VolumeError, type VolumeErrorCode, writeFailure } from './volume-error.js'

@@ -104,6 +104,30 @@ export function setPresent(words: Int32Array, first: number, count: number): num
   return added
 }
 
+/** Takes the bits of `count` sectors from `first` away and returns how many were set. */
+export function clearBits(words: Int32Array, first: number, count: number): number {
+  let removed = 0
+  for (let done = 0; done < count; ) {
+    const bit = (first + done) & 31
+    const step = Math.min(32 - bit, count - done)
+    const bits = mask(bit, bit + step - 1)
+    removed += popcount(bits & Atomics.and(words, Math.floor((first + done) / 32), ~bits))
+    done += step
+  }
+  return removed
+}
+
+/** Sets, in `to`, the bits of `count` sectors from `first` that are set in `from`. The rest of `to` stays. */
+export function copySetBits(from: Int32Array, to: Int32Array, first: number, count: number): void {
+  for (let done = 0; done < count; ) {
+    const bit = (first + done) & 31
+    const step = Math.min(32 - bit, count - done)
+    const word = Math.floor((first + done) / 32)
+    Atomics.or(to, word, Atomics.load(from, word) & mask(bit, bit + step - 1))
+    done += step
+  }
+}
+
 /** Bits set in all words. */
 export function countPresent(words: Int32Array): number {
   let present = 0

@@ -10,6 +10,7 @@ import { MappedBitmap } from './bitmap-file.js'
 import { DataFile } from './data-file.js'
 import {
   allBits,
+  clearBits,
   countAbsent,
   isPresent,
   PRESENCE,
@@ -30,9 +31,9 @@ const scratch = Buffer.allocUnsafeSlow(MERGE_MAX_BYTES)
 /** As many sectors as a word has bits. */
 const SMALL_READ_BYTES = 32 * SECTOR_BYTES
 
-interface Overlay {
-  file: DataFile
-  bitmap: MappedBitmap
+export interface Overlay {
+  readonly file: DataFile
+  readonly bitmap: MappedBitmap
 }
 
 export class SectorStore {
@@ -48,6 +49,17 @@ export class SectorStore {
 
   get hasOverlay(): boolean {
     return this.#overlay !== undefined
+  }
+
+  /** The files above the base. There must be an overlay. */
+  get overlay(): Overlay {
+    if (!this.#overlay) throw new Error('the volume has no overlay yet')
+    return this.#overlay
+  }
+
+  /** Length of the base image, 0 when there is none. Throws VolumeError. */
+  get baseBytes(): number {
+    return this.#baseFile()?.sizeBytes ?? 0
   }
 
   /** Descriptors that are this volume's own. */
@@ -203,27 +215,36 @@ export class SectorStore {
 
   /** How many sectors of the range the overlay does not hold yet. There must be an overlay. */
   absentSectors(position: number, length: number): number {
-    return countAbsent(this.#present().bitmap.words, position / SECTOR_BYTES, length / SECTOR_BYTES)
+    return countAbsent(this.overlay.bitmap.words, position / SECTOR_BYTES, length / SECTOR_BYTES)
+  }
+
+  /** How many sectors of the range are there but deallocated. There must be an overlay. */
+  deallocatedSectors(position: number, length: number): number {
+    const { deallocated } = this.overlay.bitmap
+    const count = length / SECTOR_BYTES
+    return count - countAbsent(deallocated, position / SECTOR_BYTES, count)
+  }
+
+  /** Takes the range out of what is deallocated or anchored, and returns how many sectors were deallocated. */
+  clearUnmapped(position: number, length: number): number {
+    const { deallocated, anchored } = this.overlay.bitmap
+    clearBits(anchored, position / SECTOR_BYTES, length / SECTOR_BYTES)
+    return clearBits(deallocated, position / SECTOR_BYTES, length / SECTOR_BYTES)
   }
 
   /** Puts data into the overlay; it counts only once `markPresent` has been called. Throws VolumeError. */
   writeData(position: number, source: Buffer, offset: number, length: number): void {
-    this.#present().file.write(position, source, offset, length)
+    this.overlay.file.write(position, source, offset, length)
   }
 
   /** Makes sure that the overlay has room for the range. Throws VolumeError. */
   reserve(position: number, length: number): void {
-    this.#present().file.reserve(position, length)
+    this.overlay.file.reserve(position, length)
   }
 
   /** Sets the bits of the range and returns how many were not set. */
   markPresent(position: number, length: number): number {
-    return setPresent(this.#present().bitmap.words, position / SECTOR_BYTES, length / SECTOR_BYTES)
-  }
-
-  #present(): Overlay {
-    if (!this.#overlay) throw new Error('the volume has no overlay yet')
-    return this.#overlay
+    return setPresent(this.overlay.bitmap.words, position / SECTOR_BYTES, length / SECTOR_BYTES)
   }
 }
 

@@ -6,7 +6,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ControlBlock, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } from '@scsipub/contract'
-import { createBitmapFile } from './bitmap-file.js'
+import { BITMAP_FORMAT, createBitmapFile } from './bitmap-file.js'
 import { type BorrowContext, type BorrowedVolume, BorrowedVolumes } from './borrowed-volumes.js'
 import { SECTOR_BYTES } from './sector-bits.js'
 
@@ -66,7 +66,11 @@ export class TestVolume {
       const fd = openSync(files.overlayPath, 'wx')
       ftruncateSync(fd, this.descriptor.spec.sizeBytes)
       closeSync(fd)
-      createBitmapFile(files.bitmapPath, { sizeSectors: this.descriptor.spec.sizeBytes / SECTOR_BYTES, bootId: 'test' })
+      createBitmapFile(files.bitmapPath, {
+        sizeSectors: this.descriptor.spec.sizeBytes / SECTOR_BYTES,
+        bootId: 'test',
+        format: BITMAP_FORMAT.provisioned,
+      })
       this.control.stage = VOLUME_STAGE.materialised
     }
     return files

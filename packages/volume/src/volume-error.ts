@@ -6,8 +6,12 @@
  *   io-write  data could not be written or made durable           → 3/0C/00 WRITE ERROR
  *   gone      the volume has been destroyed or closed
  *   busy      an exclusive operation did not get its turn in time; nothing was done → B/2E/01 COMMAND TIMEOUT BEFORE PROCESSING
+ *   sanitizing        a sanitize operation is under way           → 2/04/1B SANITIZE IN PROGRESS
+ *   sanitize-failed   one has failed                              → 3/31/03 SANITIZE COMMAND FAILED
  */
-export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone' | 'busy'
+import { VOLUME_STAGE, type VolumeStage } from '@scsipub/contract'
+
+export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone' | 'busy' | 'sanitizing' | 'sanitize-failed'
 
 export class VolumeError extends Error {
   readonly code: VolumeErrorCode
@@ -24,6 +28,20 @@ const OUT_OF_SPACE = new Set<unknown>(['ENOSPC', 'EDQUOT'])
 /** Whether a failed system call, or a code in a reply, says that the file system has no room. */
 export function isOutOfSpace(error: unknown): boolean {
   return error instanceof Error && 'code' in error && OUT_OF_SPACE.has(error.code)
+}
+
+/** The VolumeError of a volume in a stage in which there is no I/O; undefined in the others. */
+export function hindrance(stage: VolumeStage, volumeId: string): VolumeError | undefined {
+  switch (stage) {
+    case VOLUME_STAGE.gone:
+      return new VolumeError('gone', `the volume ${volumeId} has been destroyed or closed`)
+    case VOLUME_STAGE.sanitizing:
+      return new VolumeError('sanitizing', `the volume ${volumeId} is being sanitized`)
+    case VOLUME_STAGE.sanitizeFailed:
+      return new VolumeError('sanitize-failed', `sanitizing the volume ${volumeId} has failed`)
+    default:
+      return undefined
+  }
 }
 
 /** The VolumeError for what a read has thrown. */

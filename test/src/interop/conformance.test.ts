@@ -57,6 +57,14 @@ const READING = [
 const NOT_REMOVABLE = /not removable/
 const NOT_WRITE_PROTECTED = /not write-protected/
 
+/** Fully provisioned: nothing can be given back, so there is no command for it, and no need to ask what is mapped. */
+const NOT_THIN = /fully provisioned/
+const OF_THIN_UNITS = [
+  /UNMAP is not implemented/,
+  /GET_?LBA_?STATUS is not implemented/,
+  /(BLOCK|CRYPTO)_ERASE is not implemented/,
+]
+
 const kinds: readonly Kind[] = [
   {
     name: 'ordinary',
@@ -68,7 +76,7 @@ const kinds: readonly Kind[] = [
     name: 'full',
     what: 'fully provisioned',
     lun: { sizeBytes: SIZE_BYTES, thin: false },
-    skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED],
+    skips: [NOT_REMOVABLE, NOT_WRITE_PROTECTED, NOT_THIN, ...OF_THIN_UNITS],
   },
   {
     name: 'removable',

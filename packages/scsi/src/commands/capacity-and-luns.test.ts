@@ -24,11 +24,15 @@ t.test('READ CAPACITY: an LBA without PMI is 5/24/00 [SBC-2 §5.10.1]', async t 
   })
 })
 
-t.test('READ CAPACITY(16): 32 bytes, neither thin nor protected [SBC-3 §5.16.2]', async t => {
+t.test('READ CAPACITY(16): 32 bytes, thin, not protected [SBC-3 §5.16.2]', async t => {
   const data = dataOf(
     send('9e 10 0000000000000000 00000020 00 00', contextOf({ ...disk, sizeBlocks: 2 ** 53, blockBytes: 4096 })),
   )
-  t.equal(data.toString('hex'), '001fffffffffffff' + '00001000' + '00'.repeat(20))
+  t.equal(data.toString('hex'), '001fffffffffffff' + '00001000' + '0000c000' + '00'.repeat(16))
+  const tail = (lu: typeof disk) =>
+    dataOf(send('9e 10 0000000000000000 00000020 00 00', contextOf(lu))).toString('hex', 8, 16)
+  t.equal(tail(disk), '000002000000c000')
+  t.equal(tail({ ...disk, thin: false }), '0000020000000000', 'a fully provisioned unit is not thin')
   for (let length = 0; length <= 33; length++) {
     t.equal(
       dataOf(send(`9e 10 0000000000000000 ${length.toString(16).padStart(8, '0')} 00 00`)).length,

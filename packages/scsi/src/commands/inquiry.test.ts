@@ -88,14 +88,35 @@ t.test('page 86h: SIMPLE only, volatile cache [SPC-4 §7.8.7]', async t => {
   t.equal(page('86').subarray(0, 8).toString('hex'), '0086003c00010100')
 })
 
-t.test('page B0h: lengths; no UNMAP and no WRITE SAME [SBC-3 §6.6.4, SBC-4 §6.6.4]', async t => {
-  const lengths = '00800008' + '00000800' + '00000000' + '00000800'
+t.test('page B0h: lengths, limits of UNMAP, WRITE SAME and WRITE ATOMIC [SBC-3 §6.6.4, SBC-4 §6.6.4]', async t => {
+  const lengths = '00b0003c' + '01800008' + '00000800' + '00000000' + '00000800'
+  const writeSame = '0000000000000800'
   const atomic = '00000100' + '00000000'.repeat(4)
-  t.equal(page('b0').toString('hex'), '00b0003c' + lengths + '00'.repeat(24) + atomic)
+  const unmap = '00100000' + '00000100' + '00000008' + '80000000'
+  t.equal(page('b0').toString('hex'), lengths + unmap + writeSame + atomic)
+  const thick = page('b0', contextOf({ ...disk, thin: false }))
+  t.equal(
+    thick.toString('hex'),
+    lengths + '00'.repeat(16) + writeSame + atomic,
+    'a fully provisioned unit cannot unmap',
+  )
   t.equal(page('b0', contextOf({ ...disk, blockBytes: 4096 })).readUInt16BE(6), 1)
 })
 
-t.test('page B1h: not rotating. Page B2h: nothing thin [SBC-3 §6.6.2, §6.6.5]', async t => {
-  t.equal(page('b1').subarray(0, 8).toString('hex'), '00b1003c00010000')
-  t.equal(page('b2').toString('hex'), '00b2000400000000')
+t.test('page B1h: not rotating, to be read at once after an erasure [SBC-3 §6.6.2]', async t => {
+  t.equal(page('b1').subarray(0, 8).toString('hex'), '00b1003c00010050')
+  t.equal(
+    page('b1', contextOf({ ...disk, thin: false }))
+      .subarray(0, 8)
+      .toString('hex'),
+    '00b1003c00010000',
+  )
+})
+
+t.test('page B2h: thin, all ways of unmapping, zeros, anchoring, sets of 2^n blocks [SBC-3 §6.6.5]', async t => {
+  t.equal(page('b2').toString('hex'), '00b20004' + '03e60200')
+  const b2 = (lu: Partial<typeof disk>) => page('b2', contextOf({ ...disk, ...lu })).toString('hex', 4)
+  t.equal(b2({ thin: false }), '00000000', 'a fully provisioned unit says nothing')
+  t.equal(b2({ blockBytes: 4096 }), '01e60200', 'zero would say that there are no sets')
+  t.equal(b2({ sizeBlocks: 2 ** 40 }), '09e60200', 'the number of sets fits 32 bits')
 })

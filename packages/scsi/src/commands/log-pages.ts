@@ -4,6 +4,7 @@
 // current. Nothing is counted over time here, so there are no error counters and no temperature.
 
 import type { LogicalUnit } from '../logical-unit.js'
+import { provisioningParameters } from './provisioning-log-page.js'
 
 /** One log parameter: PARAMETER CODE, the control byte and the value [SPC-4 §7.3.2]. */
 export interface LogParameter {
@@ -23,4 +24,6 @@ export interface LogPage {
 }
 
 /** Ascending by page and subpage. */
-export const logPages: readonly LogPage[] = []
+export const logPages: readonly LogPage[] = [
+  { code: 0x0c, subpage: 0, on: ({ thin }) => thin, parameters: provisioningParameters },
+]

@@ -1,4 +1,4 @@
-// READ CAPACITY (10) and (16) [SBC-3 §5.15, §5.16]. Provisioning bits are zero: a unit that cannot UNMAP does not call itself thin.
+// READ CAPACITY (10) and (16) [SBC-3 §5.15, §5.16]. A thin unit can unmap (LBPME), and what is unmapped reads as zeros (LBPRZ).
 // Protection information is not supported, and a physical block is a logical block.
 
 import { bit, bits, layout, u32, u64 } from '@scsipub/bytes'
@@ -49,6 +49,8 @@ export function readCapacity16(cdb: Buffer, offset: number, _context: Context, l
   const data = capacity16.encode({
     returnedLogicalBlockAddress: BigInt(lu.sizeBlocks - 1),
     logicalBlockLengthInBytes: lu.blockBytes,
+    lbpme: lu.thin,
+    lbprz: lu.thin,
   })
   return dataIn(data, get.allocationLength(cdb, offset))
 }

@@ -45,8 +45,8 @@ t.test('one command: usage map with operation code and service action as values 
 
 t.test('one command that is not there: SUPPORT 001b [SPC-4 §6.35.3]', async t => {
   for (const [options, opcode, action] of [
-    ['01', '42', '0000'],
-    ['02', '9e', '0012'],
+    ['01', 'c2', '0000'],
+    ['02', '9e', '0011'],
     ['03', '28', '0001'],
     ['02', 'c1', '0003'],
     ['02', '9e', '0030'],

@@ -6,6 +6,7 @@
 import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
 import { cdb } from '../cdb.js'
 import type { Command, TableEntry } from '../command.js'
+import type { LogicalUnit } from '../logical-unit.js'
 import type { Outcome } from '../outcome.js'
 import { dataIn, invalidFieldInCdb } from '../outcome.js'
 
@@ -35,7 +36,13 @@ const support = { notSupported: 0b001, asStandard: 0b011 } as const
 export type CommandTable = Readonly<Record<number, TableEntry>>
 
 /** All commands, or one in detail. */
-export function reportSupportedOperationCodes(table: CommandTable, cdb: Buffer, offset: number): Outcome {
+export function reportSupportedOperationCodes(
+  whole: CommandTable,
+  cdb: Buffer,
+  offset: number,
+  lu: LogicalUnit,
+): Outcome {
+  const table = tableOf(whole, lu)
   const { get, pointer } = reportSupportedOperationCodesCdb
   const rctd = get.rctd(cdb, offset)
   const allocationLength = get.allocationLength(cdb, offset)
@@ -64,6 +71,17 @@ export function reportSupportedOperationCodes(table: CommandTable, cdb: Buffer, 
     default:
       return invalidFieldInCdb(pointer.reportingOptions)
   }
+}
+
+/** The part of the table that this unit has. */
+function tableOf(whole: CommandTable, lu: LogicalUnit): CommandTable {
+  const has = ({ on }: Command) => on?.(lu) ?? true
+  const entries = Object.entries(whole).flatMap(([opcode, entry]): [string, TableEntry][] => {
+    if (!('serviceActions' in entry)) return has(entry) ? [[opcode, entry]] : []
+    const actions = Object.entries(entry.serviceActions).filter(([, command]) => has(command))
+    return actions.length > 0 ? [[opcode, { name: entry.name, serviceActions: Object.fromEntries(actions) }]] : []
+  })
+  return Object.fromEntries(entries)
 }
 
 function timeouts(): Buffer {

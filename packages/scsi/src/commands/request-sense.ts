@@ -8,8 +8,9 @@ import { hasMedium } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
 import type { Outcome } from '../outcome.js'
 import { dataIn } from '../outcome.js'
+import { sanitizeSense } from '../sanitize-sense.js'
+import type { Sense } from '../sense.js'
 import { encodeSense } from '../sense.js'
-import type { SenseCode } from '../sense-codes.js'
 import { senseCodes } from '../sense-codes.js'
 import { takeUnitAttention } from '../unit-attention.js'
 
@@ -19,14 +20,15 @@ export const requestSenseCdb = cdb(6, { desc: bit(1, 0), allocationLength: u8(4)
 export function requestSense(cdb: Buffer, offset: number, context: Context): Outcome {
   const { get } = requestSenseCdb
   return dataIn(
-    encodeSense({ code: condition(context) }, get.desc(cdb, offset) ? 'descriptor' : 'fixed'),
+    encodeSense(condition(context), get.desc(cdb, offset) ? 'descriptor' : 'fixed'),
     get.allocationLength(cdb, offset),
   )
 }
 
-function condition({ lu, lun, nexus }: Context): SenseCode {
-  if (lu === undefined && lun !== REPORT_LUNS_WLUN) return senseCodes.logicalUnitNotSupported
+function condition({ lu, lun, nexus }: Context): Sense {
+  if (lu === undefined && lun !== REPORT_LUNS_WLUN) return { code: senseCodes.logicalUnitNotSupported }
   const pending = takeUnitAttention(nexus.unitAttentions)
-  if (pending !== undefined) return pending
-  return lu !== undefined && !hasMedium(lu) ? senseCodes.mediumNotPresent : senseCodes.noSense
+  if (pending !== undefined) return { code: pending }
+  if (lu?.sanitize !== undefined) return sanitizeSense(lu.sanitize)
+  return { code: lu !== undefined && !hasMedium(lu) ? senseCodes.mediumNotPresent : senseCodes.noSense }
 }

@@ -2,11 +2,18 @@
 //
 // A page is a page code and a function that gives its body; page 00h is made from the list, so what is listed can be read. A well known unit has no
 // blocks and no serial number, so only 00h and 83h; where there is no unit, only 00h. Page 83h is in device-identification.ts.
-// What is zero here is not supported: UNMAP, WRITE SAME, protection information, grouping.
+// What is zero here is not supported: protection information, grouping, provisioning groups and percentages.
 
-import { bit, bits, layout, u8, u16, u32 } from '@scsipub/bytes'
+import { bit, bits, layout, u8, u16, u32, u64 } from '@scsipub/bytes'
 import type { Context, LogicalUnit } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
+import {
+  MAX_UNMAP_DESCRIPTORS,
+  maxUnmapBlocks,
+  maxWriteSameBlocks,
+  thresholdExponent,
+  unmapGranularityBlocks,
+} from '../provisioning-limits.js'
 import { deviceIdentification } from './device-identification.js'
 import { maxAtomicBlocks, maxCompareAndWriteBlocks } from './exclusive-writes.js'
 import { maxPrefetchBlocks } from './pre-fetch.js'
@@ -78,6 +85,7 @@ export const blockLimitsBody = layout(60, {
   maximumUnmapBlockDescriptorCount: u32(20),
   optimalUnmapGranularity: u32(24),
   ugavalid: bit(28, 7),
+  maximumWriteSameLength: u64(32),
   maximumAtomicTransferLength: u32(40),
   atomicAlignment: u32(44),
   atomicTransferLengthGranularity: u32(48),
@@ -92,20 +100,33 @@ const GRANULARITY_BYTES = 4096
 function blockLimits(lu: LogicalUnit): Buffer {
   const { blockBytes, maxTransferBlocks } = lu
   return blockLimitsBody.encode({
+    wsnz: true,
     maximumCompareAndWriteLength: maxCompareAndWriteBlocks(lu),
     maximumPrefetchLength: Math.min(maxPrefetchBlocks(lu), 0xffff_ffff),
     maximumAtomicTransferLength: maxAtomicBlocks(lu),
     optimalTransferLengthGranularity: Math.max(1, GRANULARITY_BYTES / blockBytes),
     maximumTransferLength: Math.min(maxTransferBlocks, 0xffff_ffff),
+    ...(lu.thin && {
+      maximumUnmapLbaCount: maxUnmapBlocks(lu),
+      maximumUnmapBlockDescriptorCount: MAX_UNMAP_DESCRIPTORS,
+      optimalUnmapGranularity: unmapGranularityBlocks(lu),
+      ugavalid: true,
+    }),
+    maximumWriteSameLength: BigInt(maxWriteSameBlocks(lu)),
   })
 }
 
-const characteristics = layout(60, { mediumRotationRate: u16(0) })
+const characteristics = layout(60, { mediumRotationRate: u16(0), wabereq: bits(3, 6, 2), wacereq: bits(3, 4, 2) })
 const NON_ROTATING = 0x0001
+/** WABEREQ and WACEREQ: what has been erased can be read before it is written again [SBC-3 §6.6.2]. */
+const READABLE_AFTER_ERASE = 0b01
 
 /** B1h [SBC-3 §6.6.2]. */
-function blockDeviceCharacteristics(): Buffer {
-  return characteristics.encode({ mediumRotationRate: NON_ROTATING })
+function blockDeviceCharacteristics({ thin }: LogicalUnit): Buffer {
+  return characteristics.encode({
+    mediumRotationRate: NON_ROTATING,
+    ...(thin && { wabereq: READABLE_AFTER_ERASE, wacereq: READABLE_AFTER_ERASE }),
+  })
 }
 
 const provisioning = layout(4, {
@@ -113,10 +134,28 @@ const provisioning = layout(4, {
   lbpu: bit(1, 7),
   lbpws: bit(1, 6),
   lbpws10: bit(1, 5),
+  lbprz: bits(1, 2, 3),
+  ancSup: bit(1, 1),
   provisioningType: bits(2, 0, 3),
 })
 
-/** B2h, all zero: no unmapping of any kind, provisioning type not reported, as LBPME is zero [SBC-3 §6.6.5]. */
-function logicalBlockProvisioning(): Buffer {
-  return provisioning.encode({})
+/** LBPRZ: what is unmapped reads as zeros. */
+const READS_AS_ZEROS = 0b001
+const THIN = 0b010
+
+/**
+ * B2h: thin, by UNMAP and both WRITE SAME, with anchoring; for the exponent see there. All zero where LBPME is zero: no unmapping of any kind,
+ * provisioning type not reported [SBC-3 §6.6.5].
+ */
+function logicalBlockProvisioning(lu: LogicalUnit): Buffer {
+  if (!lu.thin) return provisioning.encode({})
+  return provisioning.encode({
+    thresholdExponent: thresholdExponent(lu),
+    lbpu: true,
+    lbpws: true,
+    lbpws10: true,
+    lbprz: READS_AS_ZEROS,
+    ancSup: true,
+    provisioningType: THIN,
+  })
 }
