@@ -20,6 +20,7 @@ export interface CommandRow {
 /** Suites whose names do not come from the command's; the ending is that of the command's length. */
 const SUITES_OF: Readonly<Record<string, string>> = {
   'EXTENDED COPY(LID1)': 'ExtendedCopy',
+  'ORWRITE(16)': 'OrWrite',
   'PREVENT ALLOW MEDIUM REMOVAL': 'PreventAllow',
   'REPORT SUPPORTED OPERATION CODES': 'ReportSupportedOpcodes',
   'WRITE ATOMIC(16)': 'WriteAtomic16',
