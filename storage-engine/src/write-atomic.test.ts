@@ -47,7 +47,8 @@ const read = (directory: string): Map<string, Buffer> => {
 
 /** What the disk may hold of a file after a power cut: some of the blocks that were not synced. */
 function mixture(durable: Buffer | undefined, current: Buffer, keep: (block: number) => boolean): Buffer {
-  const mixed = Buffer.alloc(current.length)
+  // A file that was cut short may still be as long as it was.
+  const mixed = Buffer.alloc(keep(0) || !durable ? current.length : Math.max(current.length, durable.length))
   durable?.copy(mixed)
   for (let at = 0; at < current.length; at += 512) if (keep(at / 512)) current.copy(mixed, at, at, at + 512)
   return mixed

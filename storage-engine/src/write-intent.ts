@@ -1,10 +1,11 @@
 /**
  * The intent of one atomic write, in a file beside the overlay: what is going to be written where. It is durable before the overlay is touched and
  * cleared when the overlay is durable, so a write that was interrupted between is finished at the next opening. An intent
- * that is not whole was interrupted before the overlay was touched, and counts for nothing.
+ * that is not whole was interrupted before the overlay was touched, and counts for nothing. Without an intent the file is empty: no data of the
+ * initiator's stays in it.
  *
  *   bytes 0..4095   header
- *        0   8      magic; zeros when there is no intent
+ *        0   8      magic
  *        8   4      version
  *       12   4      bytes of data
  *       16   8      position in the volume
@@ -12,7 +13,7 @@
  *   bytes 4096..    data
  */
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { syncDirectory } from './data-directory.js'
 import type { Sync } from './sync.js'
@@ -72,7 +73,7 @@ export class WriteIntent {
   /** Makes it durable that there is no intent. Rejects with system errors: then the intent may come back after a power cut. */
   async clear(): Promise<void> {
     const fd = this.#open()
-    writeAll(fd, Buffer.alloc(HEADER_USED_BYTES), 0)
+    ftruncateSync(fd, 0)
     await this.#sync(fd)
   }
 

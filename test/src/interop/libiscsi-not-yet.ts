@@ -21,8 +21,8 @@ export const notYet: readonly NotYet[] = [
     why: 'there are no persistent reservations',
   },
   {
-    tests: ['CompareAndWrite.InvalidDataOutSize', 'MultipathIO.CompareAndWrite', 'MultipathIO.CompareAndWriteAsync'],
-    why: 'they want thin provisioning or WRITE SAME',
+    tests: ['CompareAndWrite.InvalidDataOutSize'],
+    why: 'it wants several logical blocks in a physical one; protocol/atomic.test.ts does the same',
   },
   {
     tests: ['WriteAtomic16.VPD'],
