@@ -120,7 +120,13 @@ export class ConnectionActor implements ConnectionActions, Member {
   }
 
   release(): void {
-    this.#session?.leave(this, this.#phase)
+    const leaving = this.#session?.leave(this, this.#phase)
+    // A login that waits for this end finds the units free of the session.
+    if (leaving !== undefined) void leaving.then(() => this.#settle())
+    else this.#settle()
+  }
+
+  #settle(): void {
     if (this.#fault) this.#reject(this.#fault.error)
     else this.#resolve(this.#machine.getSnapshot().context.end)
   }

@@ -1,11 +1,11 @@
 /** Why a copy ended early, as the initiator is told it. */
-import type { Sense } from '@scsipub/scsi'
+import type { Failure } from './medium-sense.js'
 
 export class CopyFailed extends Error {
-  readonly sense: Sense
+  readonly sense: Failure
 
-  constructor(sense: Sense) {
-    super(sense.code.text)
+  constructor(sense: Failure) {
+    super(sense === 'reservationConflict' ? 'RESERVATION CONFLICT' : sense.code.text)
     this.name = 'CopyFailed'
     this.sense = sense
   }

@@ -70,7 +70,7 @@ export class CopyRun {
   /** It is over; with `failure`, it ended early. */
   end(failure?: CopyFailed): void {
     this.#ended = failure ? 'failed' : 'good'
-    this.#sense = failure && encodeSense(failure.sense, 'fixed')
+    if (failure && failure.sense !== 'reservationConflict') this.#sense = encodeSense(failure.sense, 'fixed')
   }
 
   report(): CopyReport {

@@ -10,14 +10,13 @@ import {
   type ExtendedCopy,
   type FieldPointer,
   hasMedium,
-  type Sense,
   type SenseCode,
   senseCodes,
   THIS_UNIT,
 } from '@scsipub/scsi'
 import { CopyFailed } from './copy-failure.js'
 import { type CopyRun, type CopyUnit, PIECE_BYTES } from './copy-run.js'
-import { mediumSense } from './medium-sense.js'
+import { type Failure, mediumSense } from './medium-sense.js'
 
 type Luns = ReadonlyMap<number, CopyUnit>
 type Unit = 'source' | 'destination'
@@ -113,10 +112,10 @@ class SegmentCopy {
   }
 
   /** INFORMATION tells how many blocks were not written, once some were [SPC-4 §5.17.7.3]. */
-  #unitFault(unit: Unit, sense: Sense, residual = 0): CopyFailed {
+  #unitFault(unit: Unit, sense: Failure, residual = 0): CopyFailed {
     return new CopyFailed({
       code: senseCodes.thirdPartyDeviceFailure,
-      copy: { segment: this.#index, failed: { unit, sense } },
+      copy: { segment: this.#index, ...(sense === 'reservationConflict' ? {} : { failed: { unit, sense } }) },
       ...(this.#written === 0 ? {} : { information: BigInt(residual) }),
     })
   }

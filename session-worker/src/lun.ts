@@ -1,8 +1,8 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import type { LunGrant } from '@scsipub/contract'
-import type { Context, LogicalUnit, Nexus, Target } from '@scsipub/scsi'
+import { type LunGrant, UNIT_STATE } from '@scsipub/contract'
+import { type Context, conflictsWithReserve, type LogicalUnit, type Nexus, type Target } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Services } from './services.js'
 import { UnitState } from './unit-state.js'
@@ -13,22 +13,28 @@ const MAX_TRANSFER_BYTES = 8 << 20
 export class Lun implements Context {
   readonly lun: number
   readonly volume: BorrowedVolume
-  readonly lu: LogicalUnit
   readonly target: Target
   readonly nexus: Nexus = { unitAttentions: [] }
   readonly volumeId: string
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
+  readonly #sessionId: number
+  readonly #readOnly: boolean
+  readonly #lu: { -readonly [Name in keyof LogicalUnit]: LogicalUnit[Name] }
+  /** The state that the facts stand for. */
+  #state = 0
 
   constructor(grant: LunGrant, target: Target, session: { id: number; services: Services }) {
     const { spec, identity } = grant.volume
     this.lun = grant.lun
     this.target = target
-    this.volume = session.services.volumes.borrow(grant.volume)
+    this.#sessionId = session.id
+    this.volume = session.services.volumes.borrow(grant.volume, session.id)
     this.volumeId = spec.volumeId
     this.unit = new UnitState(session.services.engine, { volumeId: spec.volumeId, sessionId: session.id })
+    this.#readOnly = grant.readOnly
     const { volume } = this
-    this.lu = {
+    this.#lu = {
       sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
       blockBytes: spec.blockBytes,
       identity,
@@ -48,6 +54,32 @@ export class Lun implements Context {
           availableBlocks: Math.max(0, Math.floor((most - usedBytes) / spec.blockBytes)),
         }
       },
+      mediumPresent: true,
+      softwareWriteProtect: false,
+      descriptorSense: false,
     }
+  }
+
+  /** The facts, as they are now: one look at shared memory where nothing has changed. */
+  get lu(): LogicalUnit {
+    const state = this.volume.control.unitState
+    if (state !== this.#state) this.#take(state)
+    return this.#lu
+  }
+
+  /** Whether a reservation of another nexus keeps a command out [SPC-2 §5.5.1]. Runs before every command. */
+  conflicts(cdb: Buffer, offset: number): boolean {
+    const { holder } = this.volume.control
+    return holder !== 0 && holder !== this.#sessionId && conflictsWithReserve(cdb, offset)
+  }
+
+  #take(state: number): void {
+    this.#state = state
+    const facts = this.#lu
+    const softwareWriteProtect = (state & UNIT_STATE.softwareWriteProtect) !== 0
+    facts.softwareWriteProtect = softwareWriteProtect
+    facts.readOnly = this.#readOnly || softwareWriteProtect
+    facts.mediumPresent = (state & UNIT_STATE.mediumAbsent) === 0
+    facts.descriptorSense = (state & UNIT_STATE.descriptorSense) !== 0
   }
 }

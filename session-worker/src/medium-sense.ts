@@ -1,6 +1,9 @@
-/** The one place where a fault of a volume becomes a condition that an initiator sees. [SBC-3 §4.18] */
+/** The one place where a fault of a volume becomes what an initiator sees. [SBC-3 §4.18] */
 import { type Sense, senseCodes } from '@scsipub/scsi'
 import { VolumeError } from '@scsipub/volume'
+
+/** What ends a command that could not be carried out: CHECK CONDITION with this sense, or the status RESERVATION CONFLICT. */
+export type Failure = Sense | 'reservationConflict'
 
 const codes = {
   space: senseCodes.spaceAllocationFailed,
@@ -10,10 +13,11 @@ const codes = {
   busy: senseCodes.commandTimeoutBeforeProcessing,
   sanitizing: senseCodes.sanitizeInProgress,
   'sanitize-failed': senseCodes.sanitizeFailed,
+  'no-medium': senseCodes.mediumNotPresent,
 } as const
 
-/** Sense for a failed volume access. Anything but a `VolumeError` is a bug of ours and is thrown on. */
-export function mediumSense(error: unknown): Sense {
-  if (error instanceof VolumeError) return { code: codes[error.code] }
-  throw error
+/** What a failed volume access comes to. Anything but a `VolumeError` is a bug of ours and is thrown on. */
+export function mediumSense(error: unknown): Failure {
+  if (!(error instanceof VolumeError)) throw error
+  return error.code === 'reserved' ? 'reservationConflict' : { code: codes[error.code] }
 }

@@ -5,7 +5,7 @@
  * Everything else becomes a task.
  */
 import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
-import { decodeLun, dispatch, encodeSense, type Outcome, senseCodes, status, transferLengthBytes } from '@scsipub/scsi'
+import { decodeLun, dispatch, type Outcome, status, transferLengthBytes } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Command } from './command.js'
 import { exclusive } from './exclusive.js'
@@ -16,7 +16,8 @@ import { type Provision, provision } from './provision.js'
 import { readBytes } from './read-bytes.js'
 import { ReadTask, type Source } from './read-task.js'
 import { reject } from './reject.js'
-import { respond, respondSense } from './scsi-response.js'
+import { respond, respondSense, respondStatus } from './scsi-response.js'
+import { changeUnit } from './unit-change.js'
 import { verify } from './verify.js'
 import { writeAndVerify } from './write-and-verify.js'
 import { type Sink, WriteTask } from './write-task.js'
@@ -42,6 +43,8 @@ export function scsiCommandPdu(phase: FullFeature, buffer: Buffer, head: number,
   }
   const wrong = invalid(phase, command, length)
   if (wrong !== undefined) return reject(phase, wrong, buffer, head)
+  // A reservation conflict goes before all other conditions [SAM-5 §5.3.3].
+  if (lun?.conflicts(buffer, head + CDB_AT)) return respond(phase, command, status.reservationConflict, 0)
   const outcome = dispatch(buffer, head + CDB_AT, lun ?? phase.absent(number))
   carryOut(phase, command, outcome, { buffer, dataAt, length })
 }
@@ -70,7 +73,7 @@ const NO_DATA: Immediate = { buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
 function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immediate: Immediate): void {
   switch (outcome.kind) {
     case 'status':
-      return respond(phase, command, outcome.status, 0, outcome.sense && encodeSense(outcome.sense, 'fixed'))
+      return respondStatus(phase, command, outcome)
     case 'dataIn':
       return send(phase, command, outcome.data.length, (position, target, at, length) => {
         outcome.data.copy(target, at, position, position + length)
@@ -100,8 +103,8 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
     case 'parameterOut':
       return receive(phase, command, immediate, outcome.lengthBytes, (task, data) => {
         const next = outcome.apply(data)
-        if (next.kind === 'status')
-          respond(phase, command, next.status, data.length, next.sense && encodeSense(next.sense, 'fixed'))
+        if (next.kind === 'status') respondStatus(phase, command, next, data.length)
+        else if (next.kind === 'unit') changeUnit(phase, command, next.change, data.length, task)
         else if (next.kind === 'provision')
           provisionBlocks(phase, command, { operation: next.operation, moved: outcome.lengthBytes, task })
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
@@ -116,8 +119,10 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
       return phase.session.copies.begin(phase, command, outcome.job)
     case 'copyResults':
       return carryOut(phase, command, phase.session.copies.results(command.lun!, outcome), immediate)
+    case 'unit':
+      return changeUnit(phase, command, outcome.change)
     case 'medium':
-      return respondSense(phase, command, { code: senseCodes.invalidFieldInCdb }) // no LUN here has a removable medium
+      return moveMedium(phase, command, outcome)
   }
 }
 
@@ -204,6 +209,21 @@ function receive(phase: FullFeature, command: Command, immediate: Immediate, wan
   if (offered === 0 || wanted === 0) return sink(task, immediate.buffer.subarray(0, 0))
   phase.tasks.keep(task)
   task.begin(immediate.buffer, immediate.dataAt, immediate.length)
+}
+
+/** Loads or ejects; what was written is durable before the medium is out [SBC-3 §5.25]. */
+function moveMedium(
+  phase: FullFeature,
+  command: Command,
+  { action, flush }: Extract<Outcome, { kind: 'medium' }>,
+): void {
+  const task = phase.tasks.instant(command)
+  phase.tasks.attempt(
+    task,
+    () => (flush ? command.lun!.volume.flush() : undefined),
+    () => changeUnit(phase, command, { name: action }, 0, task),
+    error => respondSense(phase, command, mediumSense(error)),
+  )
 }
 
 function flush(phase: FullFeature, command: Command): void {

@@ -1,8 +1,9 @@
 /** SCSI Response PDUs: status, residual and sense of a command that did not end with its data. [7143 §11.4] */
 import { scsiResponse } from '@scsipub/iscsi'
-import { encodeSense, type Sense, status } from '@scsipub/scsi'
+import { encodeSense, type Outcome, type Sense, status } from '@scsipub/scsi'
 import type { Command } from './command.js'
 import type { FullFeature } from './full-feature.js'
+import type { Failure } from './medium-sense.js'
 
 const SENSE_LENGTH_BYTES = 2
 
@@ -35,7 +36,23 @@ export function respond(phase: FullFeature, command: Command, statusCode: number
   writer.seal(buffer, offset, length)
 }
 
-/** Ends a command with CHECK CONDITION. */
-export function respondSense(phase: FullFeature, command: Command, sense: Sense, moved = 0): void {
-  respond(phase, command, status.checkCondition, moved, encodeSense(sense, 'fixed'))
+/** Ends a command with CHECK CONDITION, or as the failure says. */
+export function respondSense(phase: FullFeature, command: Command, failure: Failure, moved = 0): void {
+  if (failure === 'reservationConflict') respond(phase, command, status.reservationConflict, moved)
+  else respond(phase, command, status.checkCondition, moved, senseOf(command, failure))
+}
+
+/** Ends a command as its outcome says. */
+export function respondStatus(
+  phase: FullFeature,
+  command: Command,
+  { status: code, sense }: Extract<Outcome, { kind: 'status' }>,
+  moved = 0,
+): void {
+  respond(phase, command, code, moved, sense && senseOf(command, sense))
+}
+
+/** Sense in the format that the control mode page asks for (D_SENSE) [SPC-4 §7.5.8]. */
+function senseOf(command: Command, sense: Sense): Buffer {
+  return encodeSense(sense, command.lun?.lu.descriptorSense === true ? 'descriptor' : 'fixed')
 }

@@ -62,6 +62,7 @@ export class Session implements SessionActions {
   readonly #places = new Map<number, Member>()
   /** Everybody who has not ended, with the connection ID. */
   readonly #members = new Map<Member, number>()
+  #leaving: Promise<unknown> | undefined
 
   /** `founder`: the first connection, with its ID. */
   constructor(facts: SessionFacts, founder: Member, cid: number) {
@@ -125,12 +126,13 @@ export class Session implements SessionActions {
     if (lost && this.isOpen) this.phases.find(phase => !phase.stopped)?.tellConnectionLost(cid)
   }
 
-  /** The connection has ended, and with the last one the session. */
-  leave(member: Member, phase: FullFeature | undefined): void {
+  /** The connection has ended, and with the last one the session; a promise, when that holds something of a unit until it resolves. */
+  leave(member: Member, phase: FullFeature | undefined): undefined | Promise<unknown> {
     this.giveUpPlace(member, false)
     this.#members.delete(member)
     if (phase) this.phases.splice(this.phases.indexOf(phase), 1)
     this.#machine.send({ type: 'connection.ended' })
+    return this.#leaving
   }
 
   /** Ends the session with all connections that have a place. */
@@ -146,6 +148,8 @@ export class Session implements SessionActions {
   }
 
   release(): void {
+    const leaving = [...this.luns.values()].map(lun => lun.unit.leave()).filter(waits => waits !== undefined)
+    if (leaving.length > 0) this.#leaving = Promise.all(leaving)
     for (const lun of this.luns.values()) lun.volume.release()
     void this.copies.close()
     this.#facts.ended()

@@ -16,6 +16,7 @@ import {
 import type { Logger } from 'pino'
 import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
 import type { StorageEngine } from './storage-engine.js'
+import { changeUnit } from './unit-changes.js'
 
 const isEngineRequest = compileSchema<EngineRequest>(engineRequestSchema)
 const isBorrowerRequest = compileSchema<BorrowerRequest>(borrowerRequestSchema)
@@ -122,12 +123,19 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         await engine.flush(request.volumeId)
         return {}
       case 'volume.exclusive':
-        return await engine.operate(request.volumeId, request.operation)
+        return await engine.operate(request.volumeId, request.operation, request.sessionId)
       case 'volume.sanitized':
         await engine.sanitized(request.volumeId)
         return {}
       case 'volume.abort':
         await workers.abort({ volumeId: request.volumeId, sessionId: request.sessionId, reset: request.reset })
+        if (request.reset) (await engine.unit(request.volumeId)).reset()
+        return {}
+      case 'unit.change':
+        await changeUnit(engine, request, slot, what => workers.attention(what))
+        return {}
+      case 'unit.leave':
+        ;(await engine.unit(request.volumeId)).leave(request.sessionId)
         return {}
       case 'unit.attention': {
         const { volumeId, sessionId, condition } = request
@@ -142,12 +150,16 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
     }
   } catch (error) {
     const told = { kind: request.kind, ...('volumeId' in request && { volume: request.volumeId }), err: error }
-    // A quota that is used up is the initiator's affair.
-    if (request.kind === 'volume.exclusive' && error instanceof RpcError && error.code === 'space')
-      log.debug(told, 'no space for an exclusive operation')
+    if (error instanceof RpcError && isRefusal(request, error)) log.debug(told, `${request.kind} refused`)
     else log.error(told, `${request.kind} failed`)
     throw error
   }
+}
+
+/** Whether it is the initiator's affair: a quota that is used up, a unit that is not for it now. */
+function isRefusal({ kind }: BorrowerRequest, { code }: RpcError): boolean {
+  if (kind === 'unit.change') return code === 'reserved' || code === 'prevented'
+  return kind === 'volume.exclusive' && (code === 'space' || code === 'reserved' || code === 'no-medium')
 }
 
 /** A message that does not fit the contract is answered, if it has an id, and does not end the engine. */

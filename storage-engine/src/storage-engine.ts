@@ -20,6 +20,7 @@ import { carryOut, translated } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
 import { openPersistent } from './persistent-volume.js'
 import type { Sync } from './sync.js'
+import { UnitState } from './unit-state.js'
 import { conflict, invalidSpec, requireBase } from './volume-spec.js'
 
 /** How long a volume's end waits for I/O in flight. */
@@ -44,6 +45,8 @@ export class StorageEngine {
   readonly #bases = new BaseFiles()
   readonly #volumes = new Map<string, Promise<EngineVolume>>()
   readonly #endings = new Map<string, Promise<void>>()
+  /** Of volumes whose unit is, or was, not as usual. */
+  readonly #units = new WeakMap<EngineVolume, UnitState>()
   #closing = false
 
   /** Takes the data directory. Throws `DataDirectoryError`. */
@@ -133,13 +136,30 @@ export class StorageEngine {
     return volume.exclusion.run(() => action(volume), timeoutMs)
   }
 
+  /** The state of the volume's logical unit. Rejects with `RpcError` 'gone'. */
+  async unit(volumeId: string): Promise<UnitState> {
+    const volume = await this.#get(volumeId)
+    const unit = this.#units.get(volume) ?? new UnitState(volume)
+    this.#units.set(volume, unit)
+    return unit
+  }
+
   /**
    * Does an operation of a session while nobody else reads or writes the volume. Rejects with `RpcError`: 'busy' when it could not be begun in
-   * time, 'gone', or as `carryOut` does.
+   * time, 'gone', 'reserved' or 'no-medium' for that session, or as `carryOut` does.
    */
-  async operate(volumeId: string, operation: ExclusiveOperation): Promise<ExclusiveResults[ExclusiveName]> {
+  async operate(
+    volumeId: string,
+    operation: ExclusiveOperation,
+    sessionId = 0,
+  ): Promise<ExclusiveResults[ExclusiveName]> {
     const volume = await this.#get(volumeId)
-    return volume.exclusion.run(() => carryOut(volume, operation), EXCLUSIVE_TIMEOUT_MS, { countQueue: true })
+    const action = () => {
+      const refusal = volume.control.refuses(sessionId)
+      if (refusal !== undefined) throw new RpcError(refusal, `volume ${volumeId} is not for this session now`)
+      return carryOut(volume, operation)
+    }
+    return volume.exclusion.run(action, EXCLUSIVE_TIMEOUT_MS, { countQueue: true })
   }
 
   /** Resolves when no sanitize operation is under way on the volume. Rejects with `RpcError` 'sanitize-failed' or 'gone'. */
@@ -176,7 +196,9 @@ export class StorageEngine {
   async detach(slot: number): Promise<void> {
     for (const opening of [...this.#volumes.values()]) {
       const volume = await opening.catch(() => undefined)
-      volume?.control.resetSlot(slot)
+      if (!volume) continue
+      volume.control.resetSlot(slot)
+      this.#units.get(volume)?.workerGone(slot)
     }
   }
 

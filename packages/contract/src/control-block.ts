@@ -9,11 +9,14 @@
  *   word  6        1 once something of the volume has been unmapped
  *   word  7        progress of a sanitize operation, 0 to 65535
  *   words 8..71    I/O in flight, one counter a worker slot
- *   words 72..     bitmap pages that may differ from the durable bitmap, one bit a page
+ *   word  72       state of the unit: bits of UNIT_STATE, 0 when everything is as usual
+ *   word  73       borrower (session id) that holds the reservation, while the state says that there is one
+ *   words 74..     bitmap pages that may differ from the durable bitmap, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
- * counters; with sequentially consistent atomics one of the two sees the other. Left out: the per-nexus access words
- * of persistent reservations.
+ * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
+ * borrowers out with the gate closed, and a worker looks at it after it has entered. Left out: persistent reservations; they are to be one
+ * more bit of the state, and per-nexus access words that are looked at only when it is set.
  */
 
 /**
@@ -41,7 +44,13 @@ const QUOTA = 2
 const UNMAPPED = 6
 const SANITIZE_PROGRESS = 7
 const IN_FLIGHT = 8
-const SUMMARY = IN_FLIGHT + MAX_WORKER_SLOTS
+const STATE = IN_FLIGHT + MAX_WORKER_SLOTS
+const HOLDER = STATE + 1
+const SUMMARY = HOLDER + 1
+
+/** Bits of the state word. */
+export const UNIT_STATE = { reserved: 1, mediumAbsent: 2, softwareWriteProtect: 4, descriptorSense: 8 } as const
+const KEEPS_OUT = UNIT_STATE.reserved | UNIT_STATE.mediumAbsent
 
 export class ControlBlock {
   readonly shared: SharedArrayBuffer
@@ -133,6 +142,37 @@ export class ControlBlock {
   /** Forgets what a dead worker had in flight (without this the gate would wait for it for ever) and tells how much that was. */
   resetSlot(slot: number): number {
     return Atomics.exchange(this.#words, IN_FLIGHT + slot, 0)
+  }
+
+  /** What is not as usual with the logical unit: bits of UNIT_STATE. */
+  get unitState(): number {
+    return Atomics.load(this.#words, STATE)
+  }
+
+  /** Sets or clears bits of the state; the engine's. What keeps borrowers out changes with the gate closed, or loosens. */
+  setUnitState(bits: number, on: boolean): void {
+    if (on) Atomics.or(this.#words, STATE, bits)
+    else Atomics.and(this.#words, STATE, ~bits)
+  }
+
+  /** The borrower that holds the reservation; 0 when there is none. */
+  get holder(): number {
+    return (this.unitState & UNIT_STATE.reserved) === 0 ? 0 : Atomics.load(this.#words, HOLDER) >>> 0
+  }
+
+  /** The engine's. To be set with the gate closed; cleared (0) at any time. */
+  set holder(borrower: number) {
+    if (borrower !== 0) Atomics.store(this.#words, HOLDER, borrower | 0)
+    this.setUnitState(UNIT_STATE.reserved, borrower !== 0)
+  }
+
+  /** Why the borrower's I/O must not be done; to be asked after a successful `enter`. */
+  refuses(borrower: number): undefined | 'reserved' | 'no-medium' {
+    const state = Atomics.load(this.#words, STATE)
+    if ((state & KEEPS_OUT) === 0) return undefined
+    const { holder } = this
+    if (holder !== 0 && holder !== borrower) return 'reserved'
+    return (state & UNIT_STATE.mediumAbsent) === 0 ? undefined : 'no-medium'
   }
 
   /** Books `sectors` against the quota; false, with nothing booked, when they do not fit. */

@@ -7,6 +7,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { JTDDataType } from 'ajv/dist/core.js'
 import { type ExclusiveOperation, type ExclusiveResults, exclusiveOperationSchema } from './exclusive.js'
 import { unitAttentionFields } from './unit-attention.js'
+import { unitChangeSchema } from './unit-change.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
 /** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
@@ -26,7 +27,9 @@ export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, '
 
 /**
  * What a session worker asks of the engine. `volume.abort`: have the tasks of every session on the volume ended, for a task management
- * function that session `sessionId` received. `volume.sanitized`: answered when no sanitize operation is under way (any more). `unit.attention`: see unit-attention.ts. Both are answered when every worker has said
+ * function that session `sessionId` received. `volume.sanitized`: answered when no sanitize operation is under way (any more).
+ * `unit.attention`, `unit.change`: see the files of these names; `unit.leave`: the session has ended, and what it held of the unit's state
+ * is free. `volume.abort` and the first two are answered when every worker has said
  * `notice.done` to the notice that comes of it.
  */
 export const borrowerRequestSchema = {
@@ -35,7 +38,12 @@ export const borrowerRequestSchema = {
     'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.exclusive': {
-      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, operation: exclusiveOperationSchema },
+      properties: {
+        id: { type: 'uint32' },
+        volumeId: { type: 'string' },
+        sessionId: { type: 'uint32' },
+        operation: exclusiveOperationSchema,
+      },
     },
     'volume.sanitized': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.abort': {
@@ -47,6 +55,17 @@ export const borrowerRequestSchema = {
       },
     },
     'unit.attention': { properties: { id: { type: 'uint32' }, ...unitAttentionFields } },
+    'unit.change': {
+      properties: {
+        id: { type: 'uint32' },
+        volumeId: { type: 'string' },
+        sessionId: { type: 'uint32' },
+        change: unitChangeSchema,
+      },
+    },
+    'unit.leave': {
+      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
+    },
     'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
     'tokens.folder': { properties: { id: { type: 'uint32' } } },
   },
@@ -87,6 +106,8 @@ export interface EngineReplies {
   'volume.sanitized': Record<string, never>
   'volume.abort': Record<string, never>
   'unit.attention': Record<string, never>
+  'unit.change': Record<string, never>
+  'unit.leave': Record<string, never>
   'notice.done': Record<string, never>
   /** Where workers keep the data that tokens of third-party copy stand for; emptied at each start. */
   'tokens.folder': { path: string }

@@ -30,7 +30,7 @@ const all: { command: Command; cdb: Buffer }[] = Object.entries(commandTable).fl
 /** Where the ALLOCATION LENGTH is, and how many bytes of data there are: counted here by hand, as a second opinion. */
 const dataInCommands: [name: string, cdb: string, at: number, bytes: number, fullLength: number][] = [
   ['INQUIRY', '12', 3, 2, 96],
-  ['INQUIRY 00h', '12 01 00', 3, 2, 12],
+  ['INQUIRY 00h', '12 01 00', 3, 2, 14],
   ['INQUIRY 83h', '12 01 83', 3, 2, 139],
   ['INQUIRY 8Fh', '12 01 8f', 3, 2, 372],
   ['RECEIVE COPY OPERATING PARAMETERS', '84 03', 10, 4, 46],
@@ -105,6 +105,7 @@ t.test('data is cut to the ALLOCATION LENGTH and to nothing else [SPC-4 §4.2.5.
 t.test('any bytes give an outcome that holds together, for any unit', async t => {
   const removable = { ...disk, removable: true }
   const eject: [number, number[], typeof disk, 0] = [0x1b, [0, 0, 0, 2, ...Array<number>(11).fill(0)], removable, 0]
+  const select: typeof eject = [0x15, [0x10, 0, 0, 24, ...Array<number>(11).fill(0)], removable, 0]
   const units = fc.constantFrom(
     disk,
     removable,
@@ -163,7 +164,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
         )
       },
     ),
-    { numRuns: 20_000, examples: [eject] },
+    { numRuns: 20_000, examples: [eject, select] },
   )
   t.same(
     [...kinds].sort(),
@@ -178,6 +179,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
       'provision',
       'read',
       'status',
+      'unit',
       'verify',
       'write',
       'writeAndVerify',

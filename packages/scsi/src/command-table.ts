@@ -4,7 +4,6 @@
 import type { TableEntry } from './command.js'
 import { exclusiveWrites } from './commands/exclusive-writes.js'
 import { inquiry, inquiryCdb } from './commands/inquiry.js'
-import { logSense, logSenseCdb } from './commands/log-sense.js'
 import { modeSense6, modeSense6Cdb, modeSense10, modeSense10Cdb } from './commands/mode-sense.js'
 import { preFetches } from './commands/pre-fetch.js'
 import { getLbaStatusRow, provisioningCommands } from './commands/provisioning-commands.js'
@@ -21,6 +20,7 @@ import { startStopReservation, startStopUnit, startStopUnitCdb } from './command
 import { synchronizeCache, synchronizeCache10, synchronizeCache16 } from './commands/synchronize-cache.js'
 import { testUnitReady, testUnitReadyCdb, testUnitReadyWithoutLu } from './commands/test-unit-ready.js'
 import { thirdPartyCopyCommands } from './commands/third-party-copy.js'
+import { unitMaintenanceIn, unitMaintenanceOut, unitRows } from './commands/unit-rows.js'
 import { verify, verify10, verify12, verify16 } from './commands/verify.js'
 import { writesAndVerifies } from './commands/write-and-verify.js'
 
@@ -35,12 +35,14 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
   ...readsOfDefectData,
   ...writesAndVerifies,
   ...provisioningCommands,
+  ...unitRows,
   0x00: {
     name: 'TEST UNIT READY',
     spec: 'SPC-4 §6.47',
     cdb: testUnitReadyCdb,
     direction: 'none',
     reserved: 'allowed',
+    conflictsWithReserve: true,
     ...onMedium,
     run: testUnitReady,
     runWithoutLu: testUnitReadyWithoutLu,
@@ -144,15 +146,6 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
     ...onMedium,
     run: synchronizeCache(synchronizeCache10),
   },
-  0x4d: {
-    name: 'LOG SENSE',
-    spec: 'SPC-4 §6.8',
-    cdb: logSenseCdb,
-    direction: 'in',
-    reserved: 'allowed',
-    ...offMedium,
-    run: logSense,
-  },
   0x5a: {
     name: 'MODE SENSE(10)',
     spec: 'SPC-4 §6.14',
@@ -226,6 +219,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
   0xa3: {
     name: 'MAINTENANCE IN',
     serviceActions: {
+      ...unitMaintenanceIn,
       0x0c: {
         name: 'REPORT SUPPORTED OPERATION CODES',
         spec: 'SPC-4 §6.35',
@@ -237,6 +231,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
       },
     },
   },
+  0xa4: { name: 'MAINTENANCE OUT', serviceActions: unitMaintenanceOut },
   0xa8: {
     name: 'READ(12)',
     spec: 'SBC-3 §5.12',

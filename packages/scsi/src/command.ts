@@ -26,6 +26,8 @@ export interface Command {
   readonly direction: 'none' | 'in' | 'out'
   /** Absent means `conflict`: a command that nobody thought about does not pass a reservation. */
   readonly reserved?: ReservationRule
+  /** Passes persistent reservations but not a RESERVE of another nexus [SPC-2 §5.5.1, table 10]. */
+  readonly conflictsWithReserve?: true
   /** Whether a loaded medium is needed; without one it ends with 2/3A/00. */
   readonly needsMedium: boolean
   /** Answered even while a unit attention is pending, which stays pending [SAM-5 §5.14]. */

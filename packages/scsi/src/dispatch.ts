@@ -109,3 +109,12 @@ export function reservationClass(cdb: Buffer, cdbOffset: number): ReservationCla
   const rule = commandOf(slots[cdb[cdbOffset]!], cdb, cdbOffset)?.reserved ?? 'conflict'
   return typeof rule === 'function' ? rule(cdb, cdbOffset) : rule
 }
+
+/**
+ * Whether a RESERVE of another nexus keeps this command out: everything but what passes any reservation, less the few that only persistent ones let
+ * pass [SPC-2 §5.5.1, table 10; SBC-2 §4.12].
+ */
+export function conflictsWithReserve(cdb: Buffer, cdbOffset: number): boolean {
+  const command = commandOf(slots[cdb[cdbOffset]!], cdb, cdbOffset)
+  return command?.conflictsWithReserve === true || reservationClass(cdb, cdbOffset) !== 'allowed'
+}

@@ -17,7 +17,7 @@ export interface Provisioning {
   readonly availableBlocks: number
 }
 
-/** A direct-access logical unit [SBC-3]. All of it but `mediumPresent`, `readOnly`, `sanitize` and `provisioning` is stable over its life. */
+/** A direct-access logical unit [SBC-3]. All of it is stable over its life but `readOnly` and what comes from `sanitize` on. */
 export interface LogicalUnit {
   /** Capacity in logical blocks: 1 to 2^53. */
   readonly sizeBlocks: number
@@ -31,6 +31,7 @@ export interface LogicalUnit {
   }
   /** PRODUCT IDENTIFICATION: ASCII, padded or cut to 16 characters. */
   readonly product: string
+  /** By its nature, or by SWP. What changes the medium ends with 7/27/00. */
   readonly readOnly: boolean
   readonly removable: boolean
   /** Whether blocks can be given back (UNMAP and its kin); false on a fully provisioned unit. */
@@ -42,6 +43,10 @@ export interface LogicalUnit {
   readonly provisioning: Provisioning
   /** Whether a removable medium is loaded; absent means yes. */
   readonly mediumPresent?: boolean
+  /** SWP of the control mode page; `readOnly` is then true as well. Absent means no. */
+  readonly softwareWriteProtect?: boolean
+  /** D_SENSE of the control mode page: sense in descriptor format. Absent means no. */
+  readonly descriptorSense?: boolean
 }
 
 /** One I_T_L nexus. Owned by the caller, changed by `dispatch`. */

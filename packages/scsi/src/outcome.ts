@@ -11,6 +11,16 @@ import type { SenseCode } from './sense-codes.js'
 import { senseCodes } from './sense-codes.js'
 import { status } from './status.js'
 
+/** What a command does to the state of the unit that all of its nexuses share. */
+export type UnitChange =
+  /** Reserve the unit for this nexus, or give that up. */
+  | { readonly name: 'reserve' }
+  | { readonly name: 'release' }
+  /** New mode parameters, all of them. */
+  | { readonly name: 'setMode'; readonly softwareWriteProtect: boolean; readonly descriptorSense: boolean }
+  /** Prevent the removal of the medium, or allow it again. */
+  | { readonly name: 'prevent'; readonly prevented: boolean }
+
 export type Outcome =
   /** Ended without data. `sense` goes with CHECK CONDITION only. */
   | { readonly kind: 'status'; readonly status: number; readonly sense?: Sense }
@@ -54,6 +64,8 @@ export type Outcome =
   | { readonly kind: 'medium'; readonly action: 'load' | 'eject'; readonly flush: boolean; readonly immediate: boolean }
   /** Change or tell which blocks the unit holds. What it needs of the initiator has been fetched. */
   | { readonly kind: 'provision'; readonly operation: ProvisionOperation }
+  /** Change the state that all nexuses of the unit share, and answer when they know; the caller refuses what others hold. */
+  | { readonly kind: 'unit'; readonly change: UnitChange }
   /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
   | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
   /** Copy between units, or to or from a token; the parameter list has come. */
@@ -114,6 +126,7 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'medium':
     case 'copy':
     case 'provision':
+    case 'unit':
       return 'none'
   }
 }
@@ -143,6 +156,7 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
     case 'medium':
     case 'copy':
     case 'provision':
+    case 'unit':
       return 0
     case 'copyResults':
       return outcome.allocationLength

@@ -22,6 +22,7 @@ export interface CommandResult {
 }
 
 const fixedSense = layout(14, { responseCode: u8(0), key: u8(2), asc: u8(12), ascq: u8(13) })
+const descriptorSense = layout(4, { responseCode: u8(0), key: u8(1), asc: u8(2), ascq: u8(3) })
 const senseLength = layout(2, { length: u16(0) })
 
 /**
@@ -36,12 +37,13 @@ export function senseIn(data: Buffer): Buffer | undefined {
 }
 
 /**
- * Fixed format sense data as text.
- * @throws Error when it has another format [SPC-4 §4.5.3]
+ * Sense data as text, in fixed or descriptor format.
+ * @throws Error when it has another format [SPC-4 §4.5.2, §4.5.3]
  */
 export function senseText(sense: Buffer): string {
-  const { responseCode, key, asc, ascq } = fixedSense.decode(sense)
-  if ((responseCode & 0x7f) !== 0x70) throw new Error(`sense data with response code ${responseCode.toString(16)}`)
+  const format = (sense[0] ?? 0) & 0x7f
+  if (format !== 0x70 && format !== 0x72) throw new Error(`sense data with response code ${format.toString(16)}`)
+  const { key, asc, ascq } = (format === 0x72 ? descriptorSense : fixedSense).decode(sense)
   const hex = (value: number) => value.toString(16).padStart(2, '0')
   return `${(key & 0x0f).toString(16)}/${hex(asc)}/${hex(ascq)}`
 }

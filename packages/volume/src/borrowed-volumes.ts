@@ -7,6 +7,7 @@
  */
 import {
   type BorrowerRequest,
+  type ControlBlock,
   type EngineReplies,
   type ExclusiveName,
   type ExclusiveOperation,
@@ -29,6 +30,8 @@ export interface BorrowContext {
 export interface BorrowedVolume {
   readonly sizeBytes: number
   readonly blockBytes: number
+  /** Words that all borrowers of the volume share: for a look at the state of its logical unit. */
+  readonly control: ControlBlock
   /**
    * Reads `length` bytes at `position` into `target` from `offset` on; both are multiples of 512. Undefined: it is done. A
    * promise: it has to wait, and the buffer is not the caller's until it settles. Throws or rejects with VolumeError.
@@ -79,8 +82,8 @@ export class BorrowedVolumes {
     this.#context = context
   }
 
-  /** Borrows a volume. Each call has its own `release`. */
-  borrow(descriptor: VolumeDescriptor): BorrowedVolume {
+  /** Borrows a volume for a session, whose id is its name in reservations; 0 for nobody's. Each call has its own `release`. */
+  borrow(descriptor: VolumeDescriptor, borrower = 0): BorrowedVolume {
     const { volumeId } = descriptor.spec
     let entry = this.#entries.get(volumeId)
     // A volume that was closed and opened again has a new control block; the old one's borrowers keep the old one.
@@ -89,7 +92,12 @@ export class BorrowedVolumes {
       this.#entries.set(volumeId, entry)
     }
     entry.borrowers++
-    return new Loan(entry.volume, this.#context.engine, this.#returner(volumeId, entry))
+    return new Loan({
+      volume: entry.volume,
+      borrower,
+      engine: this.#context.engine,
+      giveBack: this.#returner(volumeId, entry),
+    })
   }
 
   /** The engine has opened the gate of a volume: takes up what waits there. */
@@ -129,26 +137,30 @@ export class BorrowedVolumes {
 class Loan implements BorrowedVolume {
   readonly sizeBytes: number
   readonly blockBytes: number
+  readonly control: ControlBlock
   readonly #volume: GatedVolume
+  readonly #borrower: number
   readonly #engine: BorrowContext['engine']
   #giveBack: (() => void) | undefined
 
-  constructor(volume: GatedVolume, engine: BorrowContext['engine'], giveBack: () => void) {
-    this.sizeBytes = volume.descriptor.spec.sizeBytes
-    this.blockBytes = volume.descriptor.spec.blockBytes
-    this.#volume = volume
-    this.#engine = engine
-    this.#giveBack = giveBack
+  constructor(o: { volume: GatedVolume; borrower: number; engine: BorrowContext['engine']; giveBack: () => void }) {
+    this.sizeBytes = o.volume.descriptor.spec.sizeBytes
+    this.blockBytes = o.volume.descriptor.spec.blockBytes
+    this.control = o.volume.control
+    this.#volume = o.volume
+    this.#borrower = o.borrower
+    this.#engine = o.engine
+    this.#giveBack = o.giveBack
   }
 
   read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
     this.#check(position, target, offset, length)
-    return length === 0 ? undefined : this.#volume.read(position, target, offset, length)
+    return length === 0 ? undefined : this.#volume.read(position, target, offset, length, this.#borrower)
   }
 
   write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void> {
     this.#check(position, source, offset, length)
-    return length === 0 ? undefined : this.#volume.write(position, source, offset, length)
+    return length === 0 ? undefined : this.#volume.write(position, source, offset, length, this.#borrower)
   }
 
   flush(): undefined | Promise<void> {
@@ -179,7 +191,12 @@ class Loan implements BorrowedVolume {
     if (!this.#giveBack) throw new Error('the volume was released')
     const { volumeId } = this.#volume.descriptor.spec
     try {
-      const result = await this.#engine.ask({ kind: 'volume.exclusive', volumeId, operation: compact(operation) })
+      const result = await this.#engine.ask({
+        kind: 'volume.exclusive',
+        volumeId,
+        sessionId: this.#borrower,
+        operation: compact(operation),
+      })
       return result as ExclusiveResults[K]
     } catch (error) {
       throw fromReply(error)
@@ -241,6 +258,8 @@ const CODES: ReadonlySet<unknown> = new Set<VolumeErrorCode>([
   'busy',
   'sanitizing',
   'sanitize-failed',
+  'reserved',
+  'no-medium',
 ])
 
 /** What the engine refused, in terms of I/O. */

@@ -10,7 +10,7 @@ import { ControlBlock, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } f
 import type { BaseFiles } from './base-files.js'
 import { ChargedWriter } from './charged-writer.js'
 import { SectorStore } from './sector-store.js'
-import { hindrance, readFailure, writeFailure } from './volume-error.js'
+import { hindrance, readFailure, VolumeError, writeFailure } from './volume-error.js'
 
 /** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
 const GATE_POLL_MS = 20
@@ -23,6 +23,8 @@ export interface Operation {
   buffer: Buffer
   offset: number
   length: number
+  /** Whose it is, for reservations. */
+  borrower: number
 }
 
 interface Waiting extends Operation {
@@ -69,18 +71,18 @@ export class GatedVolume {
   }
 
   /** Reads; see `BorrowedVolume.read`. */
-  read(position: number, buffer: Buffer, offset: number, length: number): undefined | Promise<void> {
+  read(position: number, buffer: Buffer, offset: number, length: number, borrower: number): undefined | Promise<void> {
     if (this.#queue.length === 0 || this.#holds > 0) {
-      const outcome = this.#readNow(position, buffer, offset, length)
+      const outcome = this.#readNow(position, buffer, offset, length, borrower)
       if (outcome !== WAIT) return outcome
     }
-    return this.#wait({ kind: 'read', position, buffer, offset, length })
+    return this.#wait({ kind: 'read', position, buffer, offset, length, borrower })
   }
 
   /** Writes; see `BorrowedVolume.write`. */
-  write(position: number, buffer: Buffer, offset: number, length: number): undefined | Promise<void> {
+  write(position: number, buffer: Buffer, offset: number, length: number, borrower: number): undefined | Promise<void> {
     if (this.#queue.length === 0) {
-      const outcome = this.#writeNow(position, buffer, offset, length)
+      const outcome = this.#writeNow(position, buffer, offset, length, borrower)
       if (outcome !== WAIT) return outcome
     }
     // The caller's buffer is its own again when we return: it may be the one that the next packet is received in.
@@ -90,6 +92,7 @@ export class GatedVolume {
       buffer: Buffer.from(buffer.subarray(offset, offset + length)),
       offset: 0,
       length,
+      borrower,
     })
   }
 
@@ -108,7 +111,7 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.admission`. */
   admission(): Promise<void> {
-    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0 })
+    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0, borrower: 0 })
     if (this.#queue.length === 1) this.resume()
     return passed
   }
@@ -138,9 +141,9 @@ export class GatedVolume {
     this.#closeWhenIdle()
   }
 
-  #now({ kind, position, buffer, offset, length }: Operation): undefined | Promise<void> | typeof WAIT {
-    if (kind === 'read') return this.#readNow(position, buffer, offset, length)
-    if (kind === 'write') return this.#writeNow(position, buffer, offset, length)
+  #now({ kind, position, buffer, offset, length, borrower }: Operation): undefined | Promise<void> | typeof WAIT {
+    if (kind === 'read') return this.#readNow(position, buffer, offset, length, borrower)
+    if (kind === 'write') return this.#writeNow(position, buffer, offset, length, borrower)
     if (!this.#pass()) return WAIT
     this.control.leave(this.#slot)
     return undefined
@@ -159,8 +162,8 @@ export class GatedVolume {
     })
   }
 
-  /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone'. */
-  #enter(writing: boolean): boolean {
+  /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone', 'reserved', 'no-medium'. */
+  #enter(writing: boolean, borrower: number): boolean {
     for (;;) {
       // While it is held off, the engine does not act: what comes now is not too late, and may be what the holder waits for.
       if (this.#holds > 0) this.control.enterAgain(this.#slot)
@@ -169,6 +172,14 @@ export class GatedVolume {
       if (stage > VOLUME_STAGE.materialised) {
         this.control.leave(this.#slot)
         throw hindrance(stage, this.descriptor.spec.volumeId)
+      }
+      const refusal = this.control.refuses(borrower)
+      if (refusal !== undefined) {
+        this.control.leave(this.#slot)
+        throw new VolumeError(
+          refusal,
+          `the logical unit of ${this.descriptor.spec.volumeId} is not for this session now`,
+        )
       }
       // Another worker may have written first; then even a read needs the overlay.
       if (this.#store.hasOverlay || (!writing && stage === VOLUME_STAGE.unwritten)) return true
@@ -213,8 +224,14 @@ export class GatedVolume {
     for (const waiting of failed) waiting.reject(error)
   }
 
-  #readNow(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> | typeof WAIT {
-    if (!this.#enter(false)) return WAIT
+  #readNow(
+    position: number,
+    target: Buffer,
+    offset: number,
+    length: number,
+    borrower: number,
+  ): undefined | Promise<void> | typeof WAIT {
+    if (!this.#enter(false, borrower)) return WAIT
     let cold: undefined | Promise<void>
     try {
       cold = this.#store.read(position, target, offset, length)
@@ -238,8 +255,14 @@ export class GatedVolume {
     }
   }
 
-  #writeNow(position: number, source: Buffer, offset: number, length: number): undefined | typeof WAIT {
-    if (!this.#enter(true)) return WAIT
+  #writeNow(
+    position: number,
+    source: Buffer,
+    offset: number,
+    length: number,
+    borrower: number,
+  ): undefined | typeof WAIT {
+    if (!this.#enter(true, borrower)) return WAIT
     try {
       this.#writer.write(position, source, offset, length)
     } finally {

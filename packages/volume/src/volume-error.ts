@@ -6,12 +6,23 @@
  *   io-write  data could not be written or made durable           → 3/0C/00 WRITE ERROR
  *   gone      the volume has been destroyed or closed
  *   busy      an exclusive operation did not get its turn in time; nothing was done → B/2E/01 COMMAND TIMEOUT BEFORE PROCESSING
+ *   reserved  another nexus has reserved the logical unit             → status RESERVATION CONFLICT
+ *   no-medium the medium has been ejected                         → 2/3A/00 MEDIUM NOT PRESENT
  *   sanitizing        a sanitize operation is under way           → 2/04/1B SANITIZE IN PROGRESS
  *   sanitize-failed   one has failed                              → 3/31/03 SANITIZE COMMAND FAILED
  */
 import { VOLUME_STAGE, type VolumeStage } from '@scsipub/contract'
 
-export type VolumeErrorCode = 'space' | 'io-read' | 'io-write' | 'gone' | 'busy' | 'sanitizing' | 'sanitize-failed'
+export type VolumeErrorCode =
+  | 'space'
+  | 'io-read'
+  | 'io-write'
+  | 'gone'
+  | 'busy'
+  | 'reserved'
+  | 'no-medium'
+  | 'sanitizing'
+  | 'sanitize-failed'
 
 export class VolumeError extends Error {
   readonly code: VolumeErrorCode

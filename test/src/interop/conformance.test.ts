@@ -54,6 +54,9 @@ const READING = [
   'Verify16',
 ]
 
+/** Run by itself: in one run the test before it leaves the second session 6/28/00, of the medium it loaded, which this one does not expect. */
+const ALONE = ['PreventAllow.2ITNexuses']
+
 const NOT_REMOVABLE = /not removable/
 const NOT_WRITE_PROTECTED = /not write-protected/
 
@@ -151,7 +154,11 @@ function judgeKey(t: Test, { name, spec, exchanges }: KeyReport): void {
 
 async function run(server: Server, { name, suites }: Kind): Promise<Verdict[]> {
   const urls = [server.url(name), server.url(name)]
-  if (suites === undefined) return runSuite(urls)
+  if (suites === undefined) {
+    const rest = (await runSuite(urls)).filter(verdict => !ALONE.includes(verdict.name))
+    for (const test of ALONE) rest.push(...(await runSuite(urls, test)))
+    return rest
+  }
   const verdicts: Verdict[] = []
   for (const suite of suites) verdicts.push(...(await runSuite(urls, suite)))
   return verdicts

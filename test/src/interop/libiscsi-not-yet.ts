@@ -41,14 +41,9 @@ export const notYet: readonly NotYet[] = [
     tests: ['WriteSame10.ZeroBlocks', 'WriteSame16.ZeroBlocks'],
     why: 'WSNZ refuses a range without a length; without WSNZ, WriteSame10.UnmapUntilEnd wants data that is not zeros to read as zeros',
   },
-  { tests: ['Sanitize.Readonly'], why: 'SWP cannot be changed' },
-  { tests: ['Sanitize.Reservations'], why: 'there is no RESERVE(6)' },
   {
     tests: ['Sanitize.Reset'],
     why: 'the tool counts on an operation of five seconds, and these disks are overwritten in less; protocol/sanitize.test.ts does the same',
   },
-  { tests: ['Reserve6'], why: 'there is no RESERVE(6)' },
-  { tests: ['PreventAllow', 'NoMedia', 'StartStopUnit'], why: 'the medium of a removable disk cannot be ejected' },
-  { tests: ['ReadOnly'], why: 'there is no WRITE SAME and no UNMAP' },
-  { tests: ['ModeSense6.Control-SWP'], why: 'SWP cannot be changed' },
+  { tests: ['PreventAllow.ColdReset', 'Reserve6.TargetColdReset'], why: 'there is no TARGET COLD RESET' },
 ]

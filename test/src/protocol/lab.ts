@@ -40,6 +40,28 @@ export async function withDiscovery(server: Server, use: (initiator: Initiator) 
   }
 }
 
+/** Sixteen bytes of CDB from hexadecimal text; what is missing is zero. */
+export function cdbOf(hex: string): Buffer {
+  const cdb = Buffer.alloc(16)
+  Buffer.from(hex.replaceAll(' ', ''), 'hex').copy(cdb)
+  return cdb
+}
+
+/** Gives several sessions of one target to `use`, each on the worker that has the fewest, and closes them. */
+export async function withSessions(
+  server: Server,
+  { count, ...options }: LoginOptions & { count: number },
+  use: (...initiators: Initiator[]) => Promise<void>,
+): Promise<void> {
+  const initiators: Initiator[] = []
+  try {
+    for (let number = 0; number < count; number++) initiators.push(await Initiator.login(portal(server), options))
+    await use(...initiators)
+  } finally {
+    for (const initiator of initiators) await initiator.close()
+  }
+}
+
 /** Bytes that look random, differ from block to block, and depend on `seed` alone. */
 export function content(bytes: number, seed: number): Buffer {
   const buffer = Buffer.alloc(bytes)
@@ -63,6 +85,16 @@ export async function until(
   const end = performance.now() + deadlineMs
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what} ${show()}`)
+    await setTimeout(20)
+  }
+}
+
+/** Asks again and again until the answer is `wanted`; the last answer, for an assertion, after 5 s too. */
+export async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<T> {
+  const end = performance.now() + 5_000
+  for (;;) {
+    const answer = await ask()
+    if (answer === wanted || performance.now() > end) return answer
     await setTimeout(20)
   }
 }

@@ -1,10 +1,11 @@
-// VPD page 83h: who this unit is, on every path, and which port it was asked through [SPC-4 §7.8.6].
+// VPD pages 83h and 88h: who this unit is, on every path, and which port it was asked through [SPC-4 §7.8.6, §7.8.12].
 //
 // The NAA designator is what ESXi and Windows clusters compare, so it comes first. The vendor-based one repeats vendor and serial
 // number. Port and device are named as iSCSI wants it: SCSI name strings that hold the iSCSI name [SPC-4 §7.8.6.11, SAM-5 annex A].
 
 import { bit, bits, layout, u8, u16 } from '@scsipub/bytes'
-import type { Context, LogicalUnit } from '../logical-unit.js'
+import type { Context, LogicalUnit, Target } from '../logical-unit.js'
+import { portName, relativePort, TARGET_PORT_GROUP } from './target-port.js'
 import { VENDOR } from './vendor.js'
 
 /** Header of a designation descriptor [SPC-4 §7.8.6.1]. */
@@ -24,26 +25,13 @@ const ISCSI = 5
 
 const portNumber = layout(4, { value: u16(2) })
 
-/** All ports give the same access, so they form one group. */
-const TARGET_PORT_GROUP = 1
-
 /** Body of page 83h; a well known unit has no designators of its own, only those of port and device. */
 export function deviceIdentification({ lu, target }: Context): Buffer {
   return Buffer.concat([
     ...(lu === undefined ? [] : unitDesignators(lu)),
-    designator(
-      'targetPort',
-      'binary',
-      'relativeTargetPort',
-      portNumber.encode({ value: relativePort(target.portalGroupTag) }),
-    ),
+    designator('targetPort', 'binary', 'relativeTargetPort', portNumber.encode({ value: relativePort(target) })),
     designator('targetPort', 'binary', 'targetPortGroup', portNumber.encode({ value: TARGET_PORT_GROUP })),
-    designator(
-      'targetPort',
-      'utf8',
-      'scsiName',
-      scsiName(`${target.name},t,0x${target.portalGroupTag.toString(16).padStart(4, '0')}`),
-    ),
+    portDesignator(target),
     designator('targetDevice', 'utf8', 'scsiName', scsiName(target.name)),
   ])
 }
@@ -61,9 +49,22 @@ export function designates(designation: Buffer, lu: LogicalUnit): boolean {
   return unitDesignators(lu).some(own => own.equals(designation))
 }
 
-/** A portal group is a target port. Its relative identifier is 1 or more; 0 is reserved [SPC-4 §7.8.6.7]. */
-function relativePort(portalGroupTag: number): number {
-  return Math.max(1, portalGroupTag)
+/** The port by its name; the same in page 88h. */
+function portDesignator(target: Target): Buffer {
+  return designator('targetPort', 'utf8', 'scsiName', scsiName(portName(target)))
+}
+
+/** One port of the target, with its names [SPC-4 §7.8.12]. The initiator ports are not told. */
+const portDescriptor = layout(12, { relativePortIdentifier: u16(2), targetPortDescriptorsLength: u16(10) })
+
+/** Body of page 88h: the ports of the target, of which there is one [SPC-4 §7.8.12]. */
+export function scsiPorts({ target }: Context): Buffer {
+  const names = portDesignator(target)
+  const port = portDescriptor.encode({
+    relativePortIdentifier: relativePort(target),
+    targetPortDescriptorsLength: names.length,
+  })
+  return Buffer.concat([port, names])
 }
 
 function designator(

@@ -10,7 +10,7 @@ const page = (code: string, context = contextOf()): Buffer => dataOf(send(`12 01
 t.test('standard data claims SPC-4, SBC-3, SAM-5 and iSCSI [SPC-4 §6.6.2]', async t => {
   const data = dataOf(send('12 00 00 00 ff 00'))
   t.equal(data.length, 96)
-  t.equal(data.subarray(0, 8).toString('hex'), '000006125b080002')
+  t.equal(data.subarray(0, 8).toString('hex'), '000006125b380002')
   t.equal(data.toString('latin1', 8, 36), 'SCSIPUB test disk       0001')
   t.equal(data.subarray(58, 66).toString('hex'), '00a00960046004c0')
   t.equal(data.subarray(36, 58).every(byte => byte === 0) && data.subarray(66).every(byte => byte === 0), true)
@@ -37,16 +37,16 @@ t.test('where there is no unit: qualifier 3, type 1Fh, never an error [SPC-4 §6
   failsWith(t, send('12 01 83 00 ff 00', nowhere()), senseCodes.invalidFieldInCdb)
 })
 
-t.test('the well known unit is of type 1Eh and has pages 00h and 83h [SPC-4 §8.1]', async t => {
+t.test('the well known unit is of type 1Eh and has pages 00h, 83h and 88h [SPC-4 §8.1]', async t => {
   const context = nowhere(REPORT_LUNS_WLUN)
   t.equal(dataOf(send('12 00 00 00 ff 00', context))[0], 0x1e)
-  t.equal(page('00', context).toString('hex'), '1e0000020083')
+  t.equal(page('00', context).toString('hex'), '1e000003008388')
   t.equal((page('83', context)[5]! >>> 4) & 3, 1, 'begins with a designator of the port')
 })
 
 t.test('page 00h lists the pages in ascending order, and each can be read [SPC-4 §7.8.14]', async t => {
   const list = page('00')
-  t.equal(list.toString('hex'), '00000008' + '008083868fb0b1b2')
+  t.equal(list.toString('hex'), '0000000a' + '00808386' + '8788' + '8f' + 'b0b1b2')
   for (const code of list.subarray(4)) {
     const data = page(code.toString(16).padStart(2, '0'))
     t.equal(data[1], code)
@@ -83,6 +83,16 @@ t.test(
     }
   },
 )
+
+t.test('page 87h: all nexuses share all mode pages [SPC-4 §7.8.9]', async t => {
+  t.equal(page('87').toString('hex'), '00870004' + '3fff0000')
+})
+
+t.test('page 88h: the one port, by the number and the name of page 83h [SPC-4 §7.8.12]', async t => {
+  const name = '53980028' + Buffer.from('iqn.2025-01.pub.scsipub:test,t,0x0001').toString('hex') + '000000'
+  t.equal(page('88').toString('hex'), '00880038' + '00000001' + '00000000' + '0000002c' + name)
+  t.ok(page('83').toString('hex').includes(name))
+})
 
 t.test('page 86h: SIMPLE only, volatile cache [SPC-4 §7.8.7]', async t => {
   t.equal(page('86').subarray(0, 8).toString('hex'), '0086003c00010100')

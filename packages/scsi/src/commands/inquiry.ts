@@ -68,6 +68,8 @@ function standardData(context: Context): Buffer {
     hiSup: true,
     responseDataFormat: 2,
     additionalLength: standardInquiry.size - 5,
+    // REPORT and SET TARGET PORT GROUPS are there.
+    tpgs: lu === undefined ? 0b00 : 0b11,
     thirdPartyCopy: lu !== undefined,
     cmdQue: true,
     t10VendorIdentification: ascii(VENDOR, 8),

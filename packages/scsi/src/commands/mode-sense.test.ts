@@ -61,7 +61,7 @@ t.test('a read-only unit shows WP, every unit DPOFUA [SBC-3 §6.5.1]', async t =
   t.equal(dataOf(send('1a 00 3f 00 ff 00'))[2], 0x10)
 })
 
-t.test('PAGE CONTROL: default as current, changeable nothing, saved 5/39/00 [SPC-4 §6.13.1]', async t => {
+t.test('PAGE CONTROL: defaults, of the caching page nothing is changeable, saved 5/39/00 [SPC-4 §6.13.1]', async t => {
   t.equal(hexOf('1a 08 bf 00 ff 00'), '3b001000' + all)
   t.equal(hexOf('1a 08 48 00 ff 00'), '17001000' + '0812' + '00'.repeat(18))
   failsWith(t, send('1a 08 ff 00 ff 00'), senseCodes.savingParametersNotSupported)

@@ -44,7 +44,7 @@ export const longDescriptor = layout(16, { numberOfLogicalBlocks: u64(0), logica
 /** MODE SENSE (6). */
 export function modeSense6(cdb: Buffer, offset: number, _context: Context, lu: LogicalUnit): Outcome {
   const { get, pointer } = modeSense6Cdb
-  const pages = chosenPages(get, pointer, cdb, offset)
+  const pages = chosenPages(lu, get, pointer, cdb, offset)
   if (!Buffer.isBuffer(pages)) return pages
   const descriptor = get.dbd(cdb, offset) ? Buffer.alloc(0) : short(lu)
   const header = header6.encode({
@@ -60,7 +60,7 @@ export function modeSense6(cdb: Buffer, offset: number, _context: Context, lu: L
 /** MODE SENSE (10). */
 export function modeSense10(cdb: Buffer, offset: number, _context: Context, lu: LogicalUnit): Outcome {
   const { get, pointer } = modeSense10Cdb
-  const pages = chosenPages(get, pointer, cdb, offset)
+  const pages = chosenPages(lu, get, pointer, cdb, offset)
   if (!Buffer.isBuffer(pages)) return pages
   const dbd = get.dbd(cdb, offset)
   const longLba = !dbd && get.llbaa(cdb, offset)
@@ -78,6 +78,7 @@ export function modeSense10(cdb: Buffer, offset: number, _context: Context, lu: 
 type Getters = Pick<typeof modeSense6Cdb.get, 'pc' | 'pageCode' | 'subpageCode'>
 
 function chosenPages(
+  lu: LogicalUnit,
   get: Getters,
   pointer: Readonly<Record<'pc' | 'pageCode' | 'subpageCode', FieldPointer>>,
   cdb: Buffer,
@@ -87,7 +88,7 @@ function chosenPages(
   // Nothing is ever saved [SPC-4 §6.13.5].
   if (control === pageControl.saved)
     return checkCondition(senseCodes.savingParametersNotSupported, { field: pointer.pc })
-  const pages = modePages(control, get.pageCode(cdb, offset), get.subpageCode(cdb, offset))
+  const pages = modePages(lu, control, get.pageCode(cdb, offset), get.subpageCode(cdb, offset))
   if (pages === 'unknownPage') return invalidFieldInCdb(pointer.pageCode)
   if (pages === 'unknownSubpage') return invalidFieldInCdb(pointer.subpageCode)
   return pages

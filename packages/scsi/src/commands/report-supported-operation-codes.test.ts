@@ -5,17 +5,17 @@ import { commandTable } from '../command-table.js'
 import { senseCodes } from '../sense-codes.js'
 import { dataOf, failsWith, send } from '../test-fixture.js'
 
+const commands = Object.values(commandTable).flatMap(entry =>
+  'serviceActions' in entry ? Object.values(entry.serviceActions) : [entry],
+)
+
 const request = (options: string, opcode = '00', action = '0000', length = '00010000') =>
   send(`a3 0c ${options} ${opcode} ${action} ${length} 00 00`)
-
-const commandCount = Object.values(commandTable).flatMap(entry =>
-  'serviceActions' in entry ? Object.keys(entry.serviceActions) : [''],
-).length
 
 t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SPC-4 §6.35.2]', async t => {
   const data = dataOf(request('00'))
   t.equal(data.readUInt32BE(0), data.length - 4)
-  t.equal((data.length - 4) / 8, commandCount)
+  t.equal((data.length - 4) / 8, commands.length)
   t.equal(data.subarray(4, 12).toString('hex'), '0000000000000006', 'TEST UNIT READY')
   t.ok(data.includes(Buffer.from('9e00001000010010', 'hex')), 'READ CAPACITY(16) by service action')
   t.equal(dataOf(request('00', '00', '0000', '00000006')).length, 6)
@@ -24,7 +24,7 @@ t.test('all commands: one descriptor each, COMMAND DATA LENGTH says how much [SP
 t.test('RCTD adds a timeouts descriptor of 12 bytes to each [SPC-4 §6.35.4]', async t => {
   const data = dataOf(request('80'))
   t.equal(data.readUInt32BE(0), data.length - 4)
-  t.equal(data.length - 4, commandCount * 20)
+  t.equal(data.length - 4, commands.length * 20)
   for (let at = 4; at < data.length; at += 20) {
     t.equal(data[at + 5]! & 0x02, 0x02, 'CTDP')
     t.equal(data.readUInt16BE(at + 8), 0x0a)
@@ -52,6 +52,34 @@ t.test('one command that is not there: SUPPORT 001b [SPC-4 §6.35.3]', async t =
     ['02', '9e', '0030'],
   ] as const) {
     t.equal(dataOf(request(options, opcode, action)).toString('hex'), '00010000')
+  }
+})
+
+t.test('every command of the list can be asked for by itself, with its own CDB length [SPC-4 §6.35.3]', async t => {
+  const list = dataOf(request('00')).subarray(4)
+  for (let at = 0; at < list.length; at += 8) {
+    const opcode = list.toString('hex', at, at + 1)
+    const action = list.toString('hex', at + 2, at + 4)
+    const options = (list[at + 5]! & 1) === 1 ? '02' : '01'
+    const one = dataOf(request(options, opcode, action))
+    t.equal(one[1], 3, `${opcode}/${action}`)
+    t.equal(one.readUInt16BE(2), list.readUInt16BE(at + 6))
+    t.equal(one.length, 4 + one.readUInt16BE(2))
+    t.equal(one.toString('hex', 4, 5), opcode)
+    if (options === '02') t.equal(one[5]! & 0x1f, Number.parseInt(action, 16))
+  }
+})
+
+t.test('no operation code and no service action leads past the table [SPC-4 §6.35.3]', async t => {
+  for (let opcode = 0; opcode < 256; opcode++) {
+    for (const action of ['0000', '0020', '00ff', '0100', 'ffff', '8000']) {
+      for (const options of ['01', '02', '03']) {
+        const outcome = request(options, opcode.toString(16).padStart(2, '0'), action)
+        if (outcome.kind === 'dataIn')
+          t.ok(outcome.data[1] === 1 || outcome.data.length === 4 + outcome.data.readUInt16BE(2))
+        else failsWith(t, outcome, senseCodes.invalidFieldInCdb)
+      }
+    }
   }
 })
 

@@ -59,15 +59,16 @@ export function reportSupportedOperationCodes(
     // 001b is for commands without service actions, 010b for those with, 011b for either [SPC-4 §6.35.1].
     case 0b001:
       if (hasActions) return invalidFieldInCdb(pointer.requestedOperationCode)
-      return dataIn(describe(operationCode, 0, plain, rctd), allocationLength)
+      return dataIn(describe({ operationCode, command: plain, rctd }), allocationLength)
     case 0b010:
       if (plain !== undefined) return invalidFieldInCdb(pointer.requestedOperationCode)
-      return dataIn(describe(operationCode, serviceAction, action, rctd), allocationLength)
-    case 0b011:
-      return dataIn(
-        describe(operationCode, serviceAction, action ?? (serviceAction === 0 ? plain : undefined), rctd),
-        allocationLength,
-      )
+      return dataIn(describe({ operationCode, serviceAction, command: action, rctd }), allocationLength)
+    case 0b011: {
+      const described = hasActions
+        ? describe({ operationCode, serviceAction, command: action, rctd })
+        : describe({ operationCode, command: serviceAction === 0 ? plain : undefined, rctd })
+      return dataIn(described, allocationLength)
+    }
     default:
       return invalidFieldInCdb(pointer.reportingOptions)
   }
@@ -107,12 +108,20 @@ function allCommands(table: CommandTable, rctd: boolean): Buffer {
   return Buffer.concat([listHeader.encode({ commandDataLength: body.length }), body])
 }
 
+interface Described {
+  readonly operationCode: number
+  /** Of a command that has one. */
+  readonly serviceAction?: number
+  readonly command: Command | undefined
+  readonly rctd: boolean
+}
+
 /** One command with its CDB USAGE DATA, in which operation code and service action stand as values [SPC-4 §6.35.3]. */
-function describe(operationCode: number, serviceAction: number, command: Command | undefined, rctd: boolean): Buffer {
+function describe({ operationCode, serviceAction, command, rctd }: Described): Buffer {
   if (command === undefined) return oneCommand.encode({ support: support.notSupported })
   const usage = Buffer.from(command.cdb.usage)
   usage[0] = operationCode
-  if (serviceAction !== 0) usage[1] = (usage[1]! & 0xe0) | serviceAction
+  if (serviceAction !== undefined) usage[1] = (usage[1]! & 0xe0) | serviceAction
   const header = oneCommand.encode({ ctdp: rctd, support: support.asStandard, cdbSize: command.cdb.size })
   return Buffer.concat(rctd ? [header, usage, timeouts()] : [header, usage])
 }

@@ -1,7 +1,7 @@
 // Vital product data pages of INQUIRY with EVPD=1 [SPC-4 §7.8, SBC-3 §6.6].
 //
 // A page is a page code and a function that gives its body; page 00h is made from the list, so what is listed can be read. A well known unit has no
-// blocks and no serial number, so only 00h and 83h; where there is no unit, only 00h. Page 83h is in device-identification.ts.
+// blocks and no serial number, so only 00h, 83h and 88h; where there is no unit, only 00h. Pages 83h and 88h are in device-identification.ts.
 // What is zero here is not supported: protection information, grouping, provisioning groups and percentages.
 
 import { bit, bits, layout, u8, u16, u32, u64 } from '@scsipub/bytes'
@@ -14,7 +14,7 @@ import {
   thresholdExponent,
   unmapGranularityBlocks,
 } from '../provisioning-limits.js'
-import { deviceIdentification } from './device-identification.js'
+import { deviceIdentification, scsiPorts } from './device-identification.js'
 import { maxAtomicBlocks, maxCompareAndWriteBlocks } from './exclusive-writes.js'
 import { maxPrefetchBlocks } from './pre-fetch.js'
 import { thirdPartyCopyPage } from './third-party-copy-page.js'
@@ -42,6 +42,8 @@ const pages: readonly { readonly code: number; readonly of: 'all' | 'wellKnown' 
   { code: 0x80, of: 'lu', body: ofLu(({ identity }) => Buffer.from(identity.serial, 'latin1')) },
   { code: 0x83, of: 'wellKnown', body: deviceIdentification },
   { code: 0x86, of: 'lu', body: ofLu(extendedInquiry) },
+  { code: 0x87, of: 'lu', body: modePagePolicy },
+  { code: 0x88, of: 'wellKnown', body: scsiPorts },
   { code: 0x8f, of: 'lu', body: ofLu(thirdPartyCopyPage) },
   { code: 0xb0, of: 'lu', body: ofLu(blockLimits) },
   { code: 0xb1, of: 'lu', body: ofLu(blockDeviceCharacteristics) },
@@ -72,6 +74,15 @@ const extended = layout(60, { simpSup: bit(1, 0), vSup: bit(2, 0) })
 /** 86h: simple task attribute only, and a volatile cache, which is what WCE in the caching mode page is about [SPC-4 §7.8.7]. */
 function extendedInquiry(): Buffer {
   return extended.encode({ simpSup: true, vSup: true })
+}
+
+const policy = layout(4, { policyPageCode: bits(0, 0, 6), policySubpageCode: u8(1), modePagePolicy: bits(2, 0, 2) })
+const ALL_PAGES = { policyPageCode: 0x3f, policySubpageCode: 0xff }
+const SHARED = 0b00
+
+/** 87h: all nexuses share the values of every mode page [SPC-4 §7.8.9]. */
+function modePagePolicy(): Buffer {
+  return policy.encode({ ...ALL_PAGES, modePagePolicy: SHARED })
 }
 
 export const blockLimitsBody = layout(60, {

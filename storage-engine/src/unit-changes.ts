@@ -1,0 +1,33 @@
+/**
+ * Requests of sessions that change the state of a logical unit: carries them out, and has the other sessions told before they are answered.
+ */
+import type { BorrowerRequest, SharedUnitAttention } from '@scsipub/contract'
+import type { StorageEngine } from './storage-engine.js'
+
+type Change = Extract<BorrowerRequest, { kind: 'unit.change' }>
+
+/** Establishes a unit attention for every session on the volume but one; resolves when all workers have. */
+type Tell = (what: { volumeId: string; sessionId: number; condition: SharedUnitAttention }) => Promise<void>
+
+/** Answers `unit.change`. Rejects with `RpcError`, see `UnitChange`. */
+export async function changeUnit(engine: StorageEngine, request: Change, slot: number, tell: Tell): Promise<void> {
+  const { volumeId, sessionId, change } = request
+  const unit = await engine.unit(volumeId)
+  const nexus = { sessionId, slot }
+  switch (change.name) {
+    case 'reserve':
+      return unit.reserve(nexus)
+    case 'release':
+      return unit.release(sessionId)
+    case 'setMode':
+      if (unit.setMode(change)) await tell({ volumeId, sessionId, condition: 'modeParametersChanged' })
+      return
+    case 'prevent':
+      return unit.prevent(nexus, change.prevented)
+    case 'eject':
+      return unit.eject()
+    case 'load':
+      if (unit.load()) await tell({ volumeId, sessionId, condition: 'mediumMayHaveChanged' })
+      return
+  }
+}
