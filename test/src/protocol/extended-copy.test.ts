@@ -292,10 +292,12 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
           const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
           // Several share the thread, so that each takes longer.
           const tags = [4, 5, 6, 7].map(list => begin(initiator, copyList(units, long, list)))
+          await initiator.ping() // they have begun
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 1 }), Status.functionComplete)
           for (const tag of tags) t.equal((await initiator.collect(tag)).sense, 'a/0d/01')
           await initiator.execute(cdb.testUnitReady(), 1)
-          for (const list of [8, 9]) begin(initiator, copyList(units, long, list))
+          for (const list of [8, 9, 10, 11]) begin(initiator, copyList(units, long, list))
+          await initiator.ping()
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 0 }), Status.functionComplete, 'the unit itself')
           t.equal((await initiator.executeRead(cdb.testUnitReady(), 0)).sense, '6/29/03')
           t.equal(
