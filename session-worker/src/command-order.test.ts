@@ -2,16 +2,27 @@ import t from 'tap'
 import { type Carrier, CommandOrder } from './command-order.js'
 import { COMMAND_WINDOW, CommandWindow } from './numbering.js'
 
-/** A connection that notes the first byte of what it carries out. */
+/** A request of 48 bytes with CmdSN (its last byte) in front, or a Data-Out PDU, of a task. */
+function pdu(front: number, tag: number, bytes = 0): Buffer {
+  const buffer = Buffer.alloc(48 + bytes)
+  buffer[0] = front & 0xff
+  buffer.writeUInt32BE(tag, 16)
+  return buffer
+}
+
+/** A connection that notes the first byte of what it carries out, and which data it takes. */
 function carrier(name: string, done: string[]): Carrier {
-  return { carryOut: (buffer, head) => done.push(`${name}${buffer[head]}`) }
+  return {
+    carryOut: (buffer, head) => done.push(`${name}${buffer[head]}`),
+    dataOut: (buffer, head, _dataAt, length) => done.push(`${name} data ${buffer[head]} (${length})`),
+  }
 }
 
 function start(expCmdSn = 1) {
   const done: string[] = []
   const window = new CommandWindow(expCmdSn)
   const order = new CommandOrder(window)
-  const take = (by: Carrier, cmdSn: number) => order.take(by, cmdSn, Buffer.from([cmdSn & 0xff]), 0, 1, 0)
+  const take = (by: Carrier, cmdSn: number) => order.take(by, cmdSn, pdu(cmdSn, cmdSn), 0, 48, 0)
   return { done, window, order, take, a: carrier('a', done), b: carrier('b', done) }
 }
 
@@ -28,8 +39,8 @@ t.test('commands of two connections are carried out by CmdSN, each by its own co
 
 t.test('a copy is held, since the buffer is used again', async t => {
   const { done, order, take, a } = start()
-  const buffer = Buffer.from([2])
-  order.take(a, 2, buffer, 0, 1, 0)
+  const buffer = pdu(2, 2)
+  order.take(a, 2, buffer, 0, 48, 0)
   buffer[0] = 99
   take(a, 1)
   t.same(done, ['a1', 'a2'])
@@ -100,4 +111,29 @@ t.test('one command is passed over only inside of the window [7143 §11.6.1]', a
   take(a, 1)
   take(a, 3)
   t.same(done, ['a1', 'a3'])
+})
+
+t.test('unsolicited data of a held command are held with it, and follow it [7143 §4.2.4.2]', async t => {
+  const { done, order, take, a, b } = start()
+  const data = (by: Carrier, tag: number, front: number, bytes: number) =>
+    order.holdData(by, { buffer: pdu(front, tag, bytes), head: 0, dataAt: 48, length: bytes }, 1000)
+  t.equal(data(a, 2, 1, 10), 'unknown')
+  take(a, 2)
+  take(b, 3)
+  t.equal(data(a, 2, 1, 600), 'held')
+  t.equal(data(a, 2, 2, 400), 'held')
+  t.equal(data(a, 2, 3, 1), 'too much')
+  t.equal(data(b, 2, 4, 10), 'unknown', 'from another connection than its command')
+  t.equal(data(b, 3, 5, 10), 'held')
+  take(a, 1)
+  t.same(done, ['a1', 'a2', 'a data 1 (600)', 'a data 2 (400)', 'b3', 'b data 5 (10)'])
+})
+
+t.test('data of a command that is passed over are dropped with it', async t => {
+  const { done, order, take, a } = start()
+  take(a, 2)
+  order.holdData(a, { buffer: pdu(1, 2, 10), head: 0, dataAt: 48, length: 10 }, 1000)
+  order.passOver(2)
+  take(a, 1)
+  t.same(done, ['a1'])
 })

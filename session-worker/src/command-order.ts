@@ -5,20 +5,28 @@
  * held as a copy until its turn, and what is outside of the window is ignored.
  */
 import { snAdd, snLt } from '@scsipub/bytes'
+import { BHS_SIZE, header } from '@scsipub/iscsi'
 import type { CommandWindow } from './numbering.js'
 
 /** The connection that a request came by, which also carries it out [7143 §4.2.2.1.3]. */
 export interface Carrier {
   /** `buffer` is only valid during the call. */
   carryOut(buffer: Buffer, head: number, dataAt: number, length: number): void
+  /** As `carryOut`, for a Data-Out PDU. */
+  dataOut(buffer: Buffer, head: number, dataAt: number, length: number): void
 }
 
-/** A copy of a request: header at the front, data at `dataAt`. */
-interface Held {
-  readonly carrier: Carrier | undefined
+/** A copy of a PDU: header at the front, data at `dataAt`. */
+interface Copy {
   readonly buffer: Buffer
   readonly dataAt: number
   readonly length: number
+}
+
+/** A request whose turn has not come, and the unsolicited data that followed it. */
+interface Held extends Copy {
+  readonly carrier: Carrier | undefined
+  readonly data: Copy[]
 }
 
 /** Somebody who waits until all commands before `cmdSn` have been taken. */
@@ -28,11 +36,13 @@ interface Waiting {
   readonly go: () => void
 }
 
+/** Data-Out PDUs held for a command. */
+const MAX_DATA_PDUS = 1024
 /** Who may wait at a time. */
 const MAX_WAITING = 32
 
 /** Stands for a command that was aborted before it came. */
-const VOID: Held = { carrier: undefined, buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
+const VOID: Held = { carrier: undefined, buffer: Buffer.alloc(BHS_SIZE), dataAt: 0, length: 0, data: [] }
 
 export class CommandOrder {
   readonly #window: CommandWindow
@@ -47,13 +57,34 @@ export class CommandOrder {
   take(carrier: Carrier, cmdSn: number, buffer: Buffer, head: number, dataAt: number, length: number): void {
     const turn = this.#window.classify(cmdSn)
     if (turn === 'early' && !this.#early.has(cmdSn)) {
-      const copy = Buffer.from(buffer.subarray(head, dataAt + length))
-      this.#early.set(cmdSn, { carrier, buffer: copy, dataAt: dataAt - head, length })
+      this.#early.set(cmdSn, { carrier, ...copyOf(buffer, head, dataAt, length), data: [] })
     }
     if (turn !== 'next') return
     this.#window.advance()
     carrier.carryOut(buffer, head, dataAt, length)
     if (this.#early.size > 0 || this.#waiting.length > 0) this.#goOn()
+  }
+
+  /**
+   * Holds a Data-Out PDU whose command, from the same connection, is held: Data-Out PDUs have no CmdSN, so unsolicited data come before
+   * their command's turn [7143 §4.2.4.2]. `mostBytes`: what may come unsolicited for a command. 'unknown': no such command is held.
+   */
+  holdData(
+    carrier: Carrier,
+    pdu: { buffer: Buffer; head: number; dataAt: number; length: number },
+    mostBytes: number,
+  ): 'held' | 'unknown' | 'too much' {
+    if (this.#early.size === 0) return 'unknown'
+    const { buffer, head, dataAt, length } = pdu
+    const tag = header.get.initiatorTaskTag(buffer, head)
+    for (const held of this.#early.values()) {
+      if (held.carrier !== carrier || header.get.initiatorTaskTag(held.buffer, 0) !== tag) continue
+      const bytes = held.data.reduce((sum, piece) => sum + piece.length, held.length + length)
+      if (bytes > mostBytes || held.data.length === MAX_DATA_PDUS) return 'too much'
+      held.data.push(copyOf(buffer, head, dataAt, length))
+      return 'held'
+    }
+    return 'unknown'
   }
 
   /**
@@ -105,7 +136,9 @@ export class CommandOrder {
       if (!held) return
       this.#early.delete(this.#window.expCmdSn)
       this.#window.advance()
-      held.carrier?.carryOut(held.buffer, 0, held.dataAt, held.length)
+      const { carrier } = held
+      carrier?.carryOut(held.buffer, 0, held.dataAt, held.length)
+      for (const { buffer, dataAt, length } of held.data) carrier?.dataOut(buffer, 0, dataAt, length)
     }
   }
 
@@ -116,4 +149,8 @@ export class CommandOrder {
     this.#waiting = this.#waiting.filter(waiting => !ready.includes(waiting))
     for (const { go } of ready) go()
   }
+}
+
+function copyOf(buffer: Buffer, head: number, dataAt: number, length: number): Copy {
+  return { buffer: Buffer.from(buffer.subarray(head, dataAt + length)), dataAt: dataAt - head, length }
 }

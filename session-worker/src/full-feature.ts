@@ -105,7 +105,7 @@ export class FullFeature {
     if (this.#stopped) return true
     const opcode = header.get.opcode(buffer, head)
     if (!digestOk) this.#wrongDigest(opcode, buffer, head)
-    else if (opcode === Opcode.dataOut) dataOutPdu(this, buffer, head, dataAt, length)
+    else if (opcode === Opcode.dataOut) this.dataOut(buffer, head, dataAt, length)
     else if (!isNumbered(opcode)) reject(this, refusalOf(opcode), buffer, head)
     else if (header.get.immediate(buffer, head)) this.#request(opcode, buffer, head, dataAt, length)
     else this.order.take(this, cmdSnOf(buffer, head), buffer, head, dataAt, length)
@@ -115,6 +115,10 @@ export class FullFeature {
   /** A request whose turn has come, see `CommandOrder`. */
   carryOut(buffer: Buffer, head: number, dataAt: number, length: number): void {
     this.#request(header.get.opcode(buffer, head), buffer, head, dataAt, length)
+  }
+
+  dataOut(buffer: Buffer, head: number, dataAt: number, length: number): void {
+    dataOutPdu(this, buffer, head, dataAt, length)
   }
 
   #request(opcode: number, buffer: Buffer, head: number, dataAt: number, length: number): void {

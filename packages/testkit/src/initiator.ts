@@ -64,6 +64,8 @@ export interface WriteOptions {
   readonly expectedDataTransferLength?: number
   /** How much goes without being asked for; what the session allows unless told. */
   readonly share?: WriteShare
+  /** In place of the next one. */
+  readonly cmdSn?: number
 }
 
 const BLOCK_BYTES = 512
@@ -218,6 +220,7 @@ export class Initiator {
       expectedDataTransferLength,
       final: share.unsolicited === undefined,
       data: data.subarray(0, share.immediate),
+      ...(options.cmdSn !== undefined && { cmdSn: options.cmdSn }),
     })
     sendUnsolicited(this, tag, lun, data, share)
     return tag

@@ -128,7 +128,7 @@ await withServer(t, { config: { workers: 2 } }, async server => {
   )
 
   await t.test(
-    'writes with R2Ts and reads over four connections, with delays, all get their own data [7143 §4.2.2]',
+    'writes, solicited or not, and reads over four connections, with delays, all get their own data [7143 §4.2.2]',
     async t => {
       const work = async (...all: [Initiator, Initiator, Initiator, Initiator]) => {
         let seed = 1000
@@ -139,13 +139,8 @@ await withServer(t, { config: { workers: 2 } }, async server => {
             data: content(16 * BLOCK, ++seed),
           }))
           const good = await scatter(all, writes, async (initiator, { place, data, cmdSn }) => {
-            const fields = {
-              cdb: cdb.write16(place * 16, 16),
-              write: true,
-              expectedDataTransferLength: data.length,
-              cmdSn,
-            }
-            return (await initiator.collect(initiator.sendCommand(fields), data)).r2ts.length > 0
+            const tag = initiator.beginWrite(cdb.write16(place * 16, 16), data, { cmdSn })
+            return (await initiator.collect(tag, data)).status === 0
           })
           const reads = numbered(all, writes)
           const same = await scatter(all, reads, async (initiator, { place, data, cmdSn }) => {
@@ -162,8 +157,30 @@ await withServer(t, { config: { workers: 2 } }, async server => {
         await t.resolves(fc.assert(property, { numRuns: 25 }))
       }
       await withConnections(server, 4, work, { keys: { ...SOLICITED.keys, MaxBurstLength: '2048' } })
+      await withConnections(server, 4, work, { keys: { FirstBurstLength: '4096', ImmediateData: 'No' } })
+      await withConnections(server, 4, work, { keys: { FirstBurstLength: '4096' } })
     },
   )
+
+  await t.test('unsolicited data of a command that waits for its turn are kept for it [7143 §4.2.4.2]', async t => {
+    await withConnections(server, 2, async (a, b) => {
+      const cmdSn = a.cmdSn
+      const data = content(16 * BLOCK, 3)
+      const share = { immediate: BLOCK, unsolicited: 16 * BLOCK }
+      b.longestSegment = 4 * BLOCK
+      const write = b.beginWrite(cdb.write10(0, 16), data, { share, cmdSn: cmdSn + 1 })
+      await b.ping()
+      t.equal((await a.collect(a.sendCommand({ cdb: cdb.testUnitReady(), cmdSn }))).status, 0)
+      a.cmdSn = cmdSn + 2
+      t.equal((await b.collect(write)).status, 0)
+      t.same(await a.read(0, 16), data)
+      const more = b.sendCommand({ cdb: cdb.testUnitReady(), cmdSn: a.cmdSn + 1 })
+      const fields = { initiatorTaskTag: more, bufferOffset: 0, dataSn: 0, final: false }
+      b.dataOut(fields, Buffer.alloc(256 << 10))
+      b.dataOut(fields, Buffer.alloc(1))
+      t.equal((await b.takeReject()).reason, RejectReason.protocolError, 'more than FirstBurstLength')
+    })
+  })
 
   await t.test(
     'R2Ts come by the connection of their command, and data by another one are rejected [7143 §4.2.2.1]',
