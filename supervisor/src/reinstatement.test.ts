@@ -150,6 +150,26 @@ t.test(
   },
 )
 
+t.test('when a worker dies, its sessions end with all of their connections, and nothing is left', async t => {
+  const server = start(t)
+  const first = await server.connect()
+  const { tsih, luns } = granted(await first.open())
+  const others = await Promise.all([1, 2, 3].map(() => server.connect()))
+  for (const [at, peer] of others.entries()) {
+    await peer.send({ do: 'handBack', tsih })
+    t.same(await peer.open({ tsih, cid: at + 1 }), { joins: tsih })
+  }
+  const volume = luns[0]?.volume.spec.volumeId
+  t.ok(volume)
+  void others[2]?.send({ do: 'crash' })
+  await Promise.all([first, ...others].map(peer => peer.closed))
+  await server.logged('session.ended', line => line['tsih'] === tsih)
+  t.equal(server.log.filter(line => line.event === 'connection.ended').length, 3, 'and the last one ends the session')
+  t.equal(server.log.filter(line => line.event === 'session.ended' && line['tsih'] === tsih).length, 1)
+  const next = await server.connect()
+  t.equal(granted(await next.open()).nexusLost, false, 'the nexus is free again')
+})
+
 t.test('an exception of one session ends that session alone', async t => {
   const server = start(t)
   const [bad, good] = [await server.connect(), await server.connect()]

@@ -129,8 +129,9 @@ export class Initiator {
 
   /** As `addConnection`, on a TCP connection that is there already. */
   async addConnectionOn(wire: Wire, options: LoginOptions & { readonly cid: number }): Promise<Initiator> {
-    const { target, initiatorName, isid } = this.#options
-    const same = { ...(target && { target }), ...(initiatorName && { initiatorName }), ...(isid && { isid }) }
+    const { target, initiatorName, isid, chap } = this.#options
+    const named = { ...(target && { target }), ...(initiatorName && { initiatorName }), ...(isid && { isid }) }
+    const same = { ...named, ...(chap && { chap }) }
     const own = { ...same, tsih: this.tsih, cmdSn: this.cmdSn, session: this.agreed, ...options }
     try {
       return new Initiator(wire, await login(wire, own), own, this.#counters)

@@ -182,8 +182,7 @@ await withServer(t, { config: { workers: 2, targets } }, async server => {
           const tag = old.beginWrite(cdb.write10(0, 4), content(4 * BLOCK, 9))
           const asked = await r2tFor(old, tag)
           const next = await a.addConnection(at, { cid: 2 })
-          await takeInWhatIsThere()
-          t.ok(old.wire.over, 'before the new one is answered')
+          await old.wire.closed
           t.equal((await next.execute(cdb.testUnitReady())).sense, '6/47/7f')
           const targetTransferTag = asked.header.readUInt32BE(20)
           next.dataOut(
@@ -193,8 +192,10 @@ await withServer(t, { config: { workers: 2, targets } }, async server => {
           t.ok(await alive(next), 'data for an ended task are dropped')
           t.same(await a.read(0, 4), before)
           t.same(a.wire.inbox.unread, [])
-          t.equal(await statusOf(a.addConnection(at, { cid: 2 })), 0, 'again and again')
+          const again = await a.addConnection(at, { cid: 2 })
           await next.wire.closed
+          t.ok(await alive(again), 'again and again')
+          await again.close()
         },
         SOLICITED,
       )
@@ -270,6 +271,7 @@ await withServer(t, { config: { workers: 2, targets } }, async server => {
       const sessions = await Promise.all(
         Array.from({ length: 8 }, () => connected(server, 1).then(([first]) => first as Initiator)),
       )
+      await Promise.all(sessions.map(first => first.write(0, content(BLOCK, 1))))
       const with8 = holdings(server)
       const dry = await Wire.connect(at)
       await whole(sessions[0] as Initiator, dry)
