@@ -30,6 +30,7 @@ import {
 import { encodeLun, status } from '@scsipub/scsi'
 import { cdb } from './cdb.js'
 import { collectCommand } from './collect.js'
+import type { CommandPdu, WriteOptions } from './command-options.js'
 import type { CommandResult } from './command-result.js'
 import { type Agreed, type LoggedIn, type LoginOptions, login } from './login.js'
 import { randomIsid } from './login-talk.js'
@@ -38,35 +39,7 @@ import { SequenceWatch } from './sequence-watch.js'
 import type { TextKeys } from './text-keys.js'
 import { TextTalk } from './text-talk.js'
 import { type PortalAddress, Wire } from './wire.js'
-import { sendDataOut, sendUnsolicited, usualShare, type WriteShare } from './write-transfer.js'
-
-export interface CommandPdu {
-  readonly cdb: Buffer
-  readonly lun?: number
-  readonly read?: boolean
-  readonly write?: boolean
-  /** EDTL in bytes; 0 unless told. */
-  readonly expectedDataTransferLength?: number
-  /** F; set unless told. */
-  readonly final?: boolean
-  readonly immediate?: boolean
-  readonly attr?: number
-  /** Immediate data. */
-  readonly data?: Buffer
-  /** In place of the next ones. */
-  readonly cmdSn?: number
-  readonly initiatorTaskTag?: number
-}
-
-export interface WriteOptions {
-  readonly lun?: number
-  /** EDTL, when it should not be the length of the data. */
-  readonly expectedDataTransferLength?: number
-  /** How much goes without being asked for; what the session allows unless told. */
-  readonly share?: WriteShare
-  /** In place of the next one. */
-  readonly cmdSn?: number
-}
+import { sendDataOut, sendUnsolicited, usualShare } from './write-transfer.js'
 
 const BLOCK_BYTES = 512
 

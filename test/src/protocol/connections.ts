@@ -1,7 +1,8 @@
 // Sessions of several connections, for the suites that are about them. No initiator of Debian opens more than one (open-iscsi and
 // libiscsi do not), so it is our own that does.
 
-import { Initiator, type LoginOptions } from '@scsipub/testkit'
+import { Opcode } from '@scsipub/iscsi'
+import { Initiator, type LoginOptions, LoginRefused, type ReceivedPdu } from '@scsipub/testkit'
 import type { Server } from '../harness/server.js'
 import { BLANK, portal } from './lab.js'
 
@@ -27,4 +28,33 @@ export async function withConnections(
   } finally {
     await Promise.all(all.map(connection => connection.close()))
   }
+}
+
+/** Status of a login that is refused; 0 when it is not. */
+export async function statusOf(login: Promise<Initiator>): Promise<number> {
+  try {
+    await login
+    return 0
+  } catch (error) {
+    if (error instanceof LoginRefused) return error.status
+    throw error
+  }
+}
+
+/** Whether a ping is echoed. */
+export async function alive(initiator: Initiator): Promise<boolean> {
+  return (await initiator.ping(Buffer.from('alive'))).data.toString() === 'alive'
+}
+
+/** The next R2T for a task. */
+export function r2tFor(initiator: Initiator, tag: number): Promise<ReceivedPdu> {
+  return initiator.wire.inbox.take({
+    what: 'R2T',
+    matches: pdu => pdu.opcode === Opcode.r2t && pdu.initiatorTaskTag === tag,
+  })
+}
+
+/** Whether anything has come for a task that nobody has taken. */
+export function answered(initiator: Initiator, tag: number): boolean {
+  return initiator.wire.inbox.unread.some(pdu => pdu.initiatorTaskTag === tag)
 }
