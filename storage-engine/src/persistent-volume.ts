@@ -223,6 +223,8 @@ export async function openPersistent(o: {
     return volume
   } catch (error) {
     if (files) closeFiles(files)
+    if (isOutOfSpace(error))
+      throw new RpcError('space', `volume ${volumeId} cannot be opened, make room: ${(error as Error).message}`)
     const advice = `Restore its directory ${directory.volume(volumeId)}, or move it away to begin with an empty disk`
     throw new RpcError('damaged', `volume ${volumeId} is refused: ${(error as Error).message}. ${advice}`)
   }

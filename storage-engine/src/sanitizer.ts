@@ -86,9 +86,10 @@ export class Sanitizer {
     return { restricted: false }
   }
 
-  /** Resolves when none is under way any more. Rejects with VolumeError 'sanitize-failed' when it has failed. */
+  /** Resolves when none is under way any more. Rejects with VolumeError: 'sanitize-failed' when it has failed, 'gone' when it was broken off. */
   async ended(): Promise<void> {
     await this.#running
+    if (this.#stopping) throw new VolumeError('gone', 'the volume was closed while it was being sanitized')
     if (this.#volume.control.stage === VOLUME_STAGE.sanitizeFailed)
       throw new VolumeError('sanitize-failed', 'the sanitize operation has failed')
   }
