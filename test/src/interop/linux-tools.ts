@@ -1,0 +1,159 @@
+// What the guest of linux-commands.test.ts does with the disks of one target: lines of sg3_utils and of the kernel's own tools,
+// each for a command of the command table, with the exit code and the words that must come of it.
+//
+// In the script $a and $b are ordinary disks, $r a removable one, $k one with blocks of 4096 bytes, $o a read-only one and $u one
+// to give blocks back on; /tmp/A and /tmp/B hold a block of these letters, /tmp/AB both, /tmp/0 one of zeros; `at DISK LBA`
+// prints a block and `same DISK LBA FILE` compares one.
+
+export interface ToolStep {
+  /** Operation code, and service action where there is one, of the command that it is for: `9E/12`. */
+  readonly code: string
+  readonly name: string
+  readonly line: string
+  /** Exit code of the tool; 0 unless told. */
+  readonly exit?: number
+  readonly says?: RegExp
+}
+
+/** Exit codes of sg3_utils. */
+const exit = { notReady: 2, illegalRequest: 5, dataProtect: 7, miscompare: 14, conditionMet: 25 } as const
+
+export const PREPARE = `
+head -c 512 /dev/zero > /tmp/0
+tr '\\0' A < /tmp/0 > /tmp/A
+tr '\\0' B < /tmp/0 > /tmp/B
+cat /tmp/A /tmp/B > /tmp/AB
+at() { dd if=$1 bs=512 skip=$2 count=1 iflag=direct status=none; }
+put() { dd if=$3 of=$1 bs=512 seek=$2 count=1 oflag=direct conv=notrunc status=none; }
+same() { at $1 $2 | cmp - $3; }
+`
+
+export const toolSteps: readonly ToolStep[] = [
+  // What the unit says of itself.
+  { code: '12', name: 'vpd', line: 'sg_vpd --all $a', says: /Block limits VPD page/ },
+  { code: '5A', name: 'modes', line: 'sg_modes --all $a', says: /Caching/ },
+  { code: '1A', name: 'modes-6', line: 'sg_modes --six --all $a', says: /Control/ },
+  { code: '4D', name: 'logs', line: 'sg_logs $a' },
+  { code: 'A3/0C', name: 'opcodes', line: 'sg_opcodes $a', says: /Read\(16\)/ },
+  { code: 'A3/0C', name: 'opcodes-one', line: 'sg_opcodes --opcode=0x28 --rctd $a', says: /Usage data: 28/ },
+  { code: 'A3/0D', name: 'tmf', line: 'sg_opcodes --tmf $a', says: /Abort task/i },
+  { code: 'A3/0A', name: 'rtpg', line: 'sg_rtpg --decode $a', says: /active\/optimized/ },
+  { code: 'A3/0A', name: 'rtpg-extended', line: 'sg_rtpg --extended --decode $a', says: /active\/optimized/ },
+  { code: 'A4/0A', name: 'stpg-standby', line: 'sg_stpg --standby $a', exit: exit.illegalRequest },
+
+  // Reading back, comparing.
+  { code: '2F', name: 'verify', line: 'sg_verify --lba=0 --count=64 $a' },
+  { code: '8F', name: 'verify-16', line: 'sg_verify --16 --lba=0 --count=64 $a' },
+  { code: '2F', name: 'verify-put', line: 'put $a 0 /tmp/A' },
+  { code: '2F', name: 'verify-same', line: 'sg_verify --ndo=512 --in=/tmp/A --lba=0 $a' },
+  { code: '2F', name: 'verify-other', line: 'sg_verify --ndo=512 --in=/tmp/B --lba=0 $a', exit: exit.miscompare },
+  { code: '2E', name: 'write-verify', line: 'sg_write_verify --lba=3 --in=/tmp/B --bytchk=1 $a && same $a 3 /tmp/B' },
+  { code: '8E', name: 'write-verify-16', line: 'sg_write_verify --16 --lba=4 --in=/tmp/B $a && same $a 4 /tmp/B' },
+  {
+    code: '34',
+    name: 'pre-fetch',
+    line: 'sg_seek --pre-fetch --10 --lba=0 --num-blocks=8 $a',
+    exit: exit.conditionMet,
+  },
+  { code: '90', name: 'pre-fetch-16', line: 'sg_seek --pre-fetch --lba=0 --num-blocks=8 $a', exit: exit.conditionMet },
+  { code: '37', name: 'defects', line: 'sg_reassign --grown $a', says: /0/ },
+  { code: '35', name: 'sync', line: 'sg_sync $a' },
+  { code: '91', name: 'sync-16', line: 'sg_sync --16 $a' },
+
+  // Writing in one piece.
+  {
+    code: '89',
+    name: 'caw',
+    line: 'put $a 0 /tmp/A; sg_compare_and_write --lba=0 --in=/tmp/AB $a && same $a 0 /tmp/B',
+  },
+  {
+    code: '89',
+    name: 'caw-other',
+    line: 'sg_compare_and_write --quiet --lba=0 --in=/tmp/AB $a',
+    exit: exit.miscompare,
+  },
+  {
+    code: '8B',
+    name: 'orwrite',
+    line: 'put $a 5 /tmp/A; sg_write_x --or --in=/tmp/B --lba=5 --num=1 $a && at $a 5',
+    says: /^C+$/,
+  },
+  { code: '9C', name: 'atomic', line: 'sg_write_x --atomic=0 --in=/tmp/B --lba=6 --num=1 $a && same $a 6 /tmp/B' },
+
+  // Giving back.
+  { code: '41', name: 'write-same', line: 'sg_write_same --10 --lba=8 --num=8 --in=/tmp/A $a && same $a 15 /tmp/A' },
+  { code: '93', name: 'write-same-16', line: 'sg_write_same --16 --lba=8 --num=8 --in=/tmp/B $a && same $a 15 /tmp/B' },
+  {
+    code: '93',
+    name: 'write-same-ndob',
+    line: 'sg_write_same --16 --ndob --lba=8 --num=4 $a && same $a 11 /tmp/0 && same $a 12 /tmp/B',
+  },
+  { code: '93', name: 'write-same-unmap', line: 'sg_write_same --16 --unmap --lba=8 --num=8 $a && same $a 15 /tmp/0' },
+  { code: '42', name: 'unmap', line: 'put $a 8 /tmp/A; sg_unmap --force --lba=8 --num=8 $a && same $a 8 /tmp/0' },
+  { code: '9E/12', name: 'lba-status', line: 'put $a 0 /tmp/A; sg_get_lba_status --lba=0 $a', says: /mapped/ },
+  { code: '9E/12', name: 'lba-status-unmapped', line: 'sg_get_lba_status --lba=8 $a', says: /deallocated/ },
+  { code: '42', name: 'log-provisioning', line: 'sg_logs --page=0xc $a', says: /provisioning/i },
+  { code: '42', name: 'discard-known', line: 'test $(cat /sys/block/$(basename $u)/queue/discard_max_bytes) -gt 0' },
+  { code: '42', name: 'trim-mount', line: 'mkfs.ext4 -q -F $u && mount $u /mnt' },
+  {
+    code: '42',
+    name: 'trim-fill',
+    line: 'dd if=/dev/urandom of=/mnt/fill bs=1M count=40 conv=fsync && rm /mnt/fill && sync',
+  },
+  { code: '42', name: 'fstrim', line: 'fstrim -v /mnt', says: /bytes\) trimmed/ },
+  { code: '42', name: 'trim-umount', line: 'umount /mnt && e2fsck -f -n $u' },
+
+  // Erasing all.
+  {
+    code: '48/02',
+    name: 'sanitize-block',
+    line: 'put $b 7 /tmp/A; sg_sanitize --block --quick --wait $b && same $b 7 /tmp/0',
+  },
+  {
+    code: '48/03',
+    name: 'sanitize-crypto',
+    line: 'put $b 7 /tmp/A; sg_sanitize --crypto --quick --wait $b; ! same $b 7 /tmp/A',
+  },
+  {
+    code: '48/01',
+    name: 'sanitize-overwrite',
+    line: 'sg_sanitize --overwrite --zero --quick --wait $b && same $b 7 /tmp/0',
+  },
+  { code: '48/1F', name: 'sanitize-exit', line: 'sg_sanitize --fail --quick --wait $b' },
+
+  // State.
+  { code: '55', name: 'wce-clear', line: 'sdparm --quiet --clear=WCE $a && sdparm --get=WCE $a', says: /WCE\s+0/ },
+  { code: '55', name: 'wce-set', line: 'sdparm --quiet --set=WCE $a && sdparm --get=WCE $a', says: /WCE\s+1/ },
+  { code: '15', name: 'wce-6', line: 'sdparm --six --quiet --set=WCE $a' },
+  { code: '16', name: 'reserve', line: 'sg_raw $a 16 00 00 00 00 00 && same $a 0 /tmp/A' },
+  { code: '17', name: 'release', line: 'sg_raw $a 17 00 00 00 00 00' },
+  { code: '1E', name: 'prevent', line: 'sg_prevent --prevent=1 $r; sg_start --eject $r', exit: exit.illegalRequest },
+  { code: '1E', name: 'allow', line: 'sg_prevent --allow $r && sg_start --eject $r' },
+  { code: '1E', name: 'ejected', line: 'sg_turs $r', exit: exit.notReady },
+  { code: '1E', name: 'load', line: 'sg_start --load $r; sg_turs --number=2 $r; sg_turs $r' },
+
+  // Copying within the target.
+  { code: '84/03', name: 'copy-limits', line: 'sg_copy_results --params $a', says: /Maximum.*segment length/i },
+  {
+    code: '83/00',
+    name: 'copy',
+    line: 'dd if=/dev/urandom of=$a bs=64k count=16 oflag=direct status=none; sg_xcopy if=$a of=$b count=2048 && cmp -n 1048576 $a $b',
+  },
+  { code: '84/00', name: 'copy-status', line: 'sg_copy_results --status --list_id=1 $a || true' },
+
+  // Other kinds of disks.
+  { code: '9E/10', name: 'big-blocks', line: 'blockdev --getss $k', says: /^4096$/ },
+  {
+    code: '8A',
+    name: 'big-blocks-mkfs',
+    line: 'mkfs.ext4 -q -F $k && mount $k /mnt && dd if=/dev/urandom of=/mnt/f bs=1M count=4 conv=fsync',
+  },
+  { code: '88', name: 'big-blocks-fsck', line: 'umount /mnt && e2fsck -f -n $k' },
+  { code: '5A', name: 'read-only', line: 'blockdev --getro $o', says: /^1$/ },
+  {
+    code: '2A',
+    name: 'read-only-write',
+    line: 'sg_raw --readonly --send=512 --infile=/tmp/A $o 2a 00 00 00 00 00 00 00 01 00',
+    exit: exit.dataProtect,
+  },
+]
