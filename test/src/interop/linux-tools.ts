@@ -3,7 +3,7 @@
 //
 // In the script $a and $b are ordinary disks, $r a removable one, $k one with blocks of 4096 bytes, $o a read-only one and $u one
 // to give blocks back on; /tmp/A and /tmp/B hold a block of these letters, /tmp/AB both, /tmp/0 one of zeros; `at DISK LBA`
-// prints a block and `same DISK LBA FILE` compares one.
+// prints a block and `same DISK LBA FILE` compares one. $g is $r without the kernel's block layer, which would prevent removal while it is open.
 
 export interface ToolStep {
   /** Operation code, and service action where there is one, of the command that it is for: `9E/12`. */
@@ -18,6 +18,9 @@ export interface ToolStep {
 /** Exit codes of sg3_utils. */
 const exit = { notReady: 2, illegalRequest: 5, dataProtect: 7, miscompare: 14, conditionMet: 25 } as const
 
+/** WRITE(10) of the first block. */
+const WRITE_FIRST = '2a 00 00 00 00 00 00 00 01 00'
+
 export const PREPARE = `
 head -c 512 /dev/zero > /tmp/0
 tr '\\0' A < /tmp/0 > /tmp/A
@@ -26,6 +29,7 @@ cat /tmp/A /tmp/B > /tmp/AB
 at() { dd if=$1 bs=512 skip=$2 count=1 iflag=direct status=none; }
 put() { dd if=$3 of=$1 bs=512 seek=$2 count=1 oflag=direct conv=notrunc status=none; }
 same() { at $1 $2 | cmp - $3; }
+g=/dev/$(ls /sys/block/$(basename $r)/device/scsi_generic)
 `
 
 export const toolSteps: readonly ToolStep[] = [
@@ -39,7 +43,8 @@ export const toolSteps: readonly ToolStep[] = [
   { code: 'A3/0D', name: 'tmf', line: 'sg_opcodes --tmf $a', says: /Abort task/i },
   { code: 'A3/0A', name: 'rtpg', line: 'sg_rtpg --decode $a', says: /active\/optimized/ },
   { code: 'A3/0A', name: 'rtpg-extended', line: 'sg_rtpg --extended --decode $a', says: /active\/optimized/ },
-  { code: 'A4/0A', name: 'stpg-standby', line: 'sg_stpg --standby $a', exit: exit.illegalRequest },
+  { code: 'A4/0A', name: 'stpg', line: 'sg_stpg --tp=1 --state=0 $a' },
+  { code: 'A4/0A', name: 'stpg-standby', line: 'sg_stpg --tp=1 --state=2 $a', exit: exit.illegalRequest },
 
   // Reading back, comparing.
   { code: '2F', name: 'verify', line: 'sg_verify --lba=0 --count=64 $a' },
@@ -122,15 +127,31 @@ export const toolSteps: readonly ToolStep[] = [
   { code: '48/1F', name: 'sanitize-exit', line: 'sg_sanitize --fail --quick --wait $b' },
 
   // State.
-  { code: '55', name: 'wce-clear', line: 'sdparm --quiet --clear=WCE $a && sdparm --get=WCE $a', says: /WCE\s+0/ },
-  { code: '55', name: 'wce-set', line: 'sdparm --quiet --set=WCE $a && sdparm --get=WCE $a', says: /WCE\s+1/ },
-  { code: '15', name: 'wce-6', line: 'sdparm --six --quiet --set=WCE $a' },
+  { code: '55', name: 'swp', line: 'sdparm --quiet --set=SWP $a && sdparm --get=SWP $a', says: /SWP\s+1 / },
+  {
+    code: '55',
+    name: 'swp-write',
+    line: `sg_raw --send=512 --infile=/tmp/A $a ${WRITE_FIRST}`,
+    exit: exit.dataProtect,
+  },
+  {
+    code: '55',
+    name: 'swp-clear',
+    line: `sdparm --quiet --clear=SWP $a && sg_raw --send=512 --infile=/tmp/A $a ${WRITE_FIRST}`,
+  },
+  { code: '15', name: 'd-sense', line: 'sdparm --six --quiet --set=D_SENSE $a && sg_requests --desc $a' },
+  {
+    code: '15',
+    name: 'd-sense-clear',
+    line: 'sdparm --six --quiet --clear=D_SENSE $a && sdparm --get=D_SENSE $a',
+    says: /D_SENSE\s+0 /,
+  },
   { code: '16', name: 'reserve', line: 'sg_raw $a 16 00 00 00 00 00 && same $a 0 /tmp/A' },
   { code: '17', name: 'release', line: 'sg_raw $a 17 00 00 00 00 00' },
-  { code: '1E', name: 'prevent', line: 'sg_prevent --prevent=1 $r; sg_start --eject $r', exit: exit.illegalRequest },
-  { code: '1E', name: 'allow', line: 'sg_prevent --allow $r && sg_start --eject $r' },
-  { code: '1E', name: 'ejected', line: 'sg_turs $r', exit: exit.notReady },
-  { code: '1E', name: 'load', line: 'sg_start --load $r; sg_turs --number=2 $r; sg_turs $r' },
+  { code: '1E', name: 'prevent', line: 'sg_prevent --prevent=1 $g; sg_start --eject $g', exit: exit.illegalRequest },
+  { code: '1E', name: 'allow', line: 'sg_prevent --allow $g && sg_start --eject $g' },
+  { code: '1E', name: 'ejected', line: 'sg_turs $g', exit: exit.notReady },
+  { code: '1E', name: 'load', line: 'sg_start --load $g; sg_turs --number=2 $g; sg_turs $g' },
 
   // Copying within the target.
   { code: '84/03', name: 'copy-limits', line: 'sg_copy_results --params $a', says: /Maximum.*segment length/i },
@@ -153,7 +174,7 @@ export const toolSteps: readonly ToolStep[] = [
   {
     code: '2A',
     name: 'read-only-write',
-    line: 'sg_raw --readonly --send=512 --infile=/tmp/A $o 2a 00 00 00 00 00 00 00 01 00',
+    line: `sg_raw --readonly --send=512 --infile=/tmp/A $o ${WRITE_FIRST}`,
     exit: exit.dataProtect,
   },
 ]
