@@ -11,7 +11,7 @@ import { iqn, withServer } from '../harness/server.js'
 import { PREPARE, toolSteps } from './linux-tools.js'
 
 const MIB = 1 << 20
-const DISKS = { a: {}, b: {}, r: { removable: true }, k: { blockBytes: 4096 }, o: { readOnly: true }, u: {} }
+const DISKS = { a: {}, b: {}, r: { removable: true }, k: { blockBytes: 4096 }, o: { readOnly: true }, u: {}, s: {} }
 const SIZES: Readonly<Record<string, number>> = { k: 16 * MIB, u: 64 * MIB }
 const luns = Object.entries(DISKS).map(([name, kind]) => ({ sizeBytes: SIZES[name] ?? 8 * MIB, ...kind }))
 /** More than is written to all disks but $u, where 40 MiB come and go. */

@@ -3,7 +3,8 @@
 //
 // In the script $a and $b are ordinary disks, $r a removable one, $k one with blocks of 4096 bytes, $o a read-only one and $u one
 // to give blocks back on; /tmp/A and /tmp/B hold a block of these letters, /tmp/AB both, /tmp/0 one of zeros; `at DISK LBA`
-// prints a block and `same DISK LBA FILE` compares one. $g is $r without the kernel's block layer, which would prevent removal while it is open.
+// prints a block and `same DISK LBA FILE` compares one. $g is $r, and $h an
+// ordinary disk, without the kernel's block layer: that one prevents removal while it is open, and heeds what it finds write protected.
 
 export interface ToolStep {
   /** Operation code, and service action where there is one, of the command that it is for: `9E/12`. */
@@ -29,7 +30,9 @@ cat /tmp/A /tmp/B > /tmp/AB
 at() { dd if=$1 bs=512 skip=$2 count=1 iflag=direct status=none; }
 put() { dd if=$3 of=$1 bs=512 seek=$2 count=1 oflag=direct conv=notrunc status=none; }
 same() { at $1 $2 | cmp - $3; }
-g=/dev/$(ls /sys/block/$(basename $r)/device/scsi_generic)
+generic() { echo /dev/$(ls /sys/block/$(basename $1)/device/scsi_generic); }
+g=$(generic $r)
+h=$(generic $s)
 `
 
 export const toolSteps: readonly ToolStep[] = [
@@ -44,7 +47,7 @@ export const toolSteps: readonly ToolStep[] = [
   { code: 'A3/0A', name: 'rtpg', line: 'sg_rtpg --decode $a', says: /active\/optimized/ },
   { code: 'A3/0A', name: 'rtpg-extended', line: 'sg_rtpg --extended --decode $a', says: /active\/optimized/ },
   { code: 'A4/0A', name: 'stpg', line: 'sg_stpg --tp=1 --state=0 $a' },
-  { code: 'A4/0A', name: 'stpg-standby', line: 'sg_stpg --tp=1 --state=2 $a', exit: exit.illegalRequest },
+  { code: 'A4/0A', name: 'stpg-standby', line: 'sg_stpg --tp=1 --state=2 $a', says: /Illegal request/ },
 
   // Reading back, comparing.
   { code: '2F', name: 'verify', line: 'sg_verify --lba=0 --count=64 $a' },
@@ -127,23 +130,28 @@ export const toolSteps: readonly ToolStep[] = [
   { code: '48/1F', name: 'sanitize-exit', line: 'sg_sanitize --fail --quick --wait $b' },
 
   // State.
-  { code: '55', name: 'swp', line: 'sdparm --quiet --set=SWP $a && sdparm --get=SWP $a', says: /SWP\s+1 / },
+  { code: '55', name: 'swp', line: 'sdparm --quiet --set=SWP $h && { sdparm --get=SWP $h; true; }', says: /SWP\s+1 / },
   {
     code: '55',
     name: 'swp-write',
-    line: `sg_raw --send=512 --infile=/tmp/A $a ${WRITE_FIRST}`,
+    line: `sg_raw --send=512 --infile=/tmp/A $h ${WRITE_FIRST}`,
     exit: exit.dataProtect,
   },
   {
     code: '55',
     name: 'swp-clear',
-    line: `sdparm --quiet --clear=SWP $a && sg_raw --send=512 --infile=/tmp/A $a ${WRITE_FIRST}`,
+    line: `sdparm --quiet --clear=SWP $h && sg_raw --send=512 --infile=/tmp/A $h ${WRITE_FIRST}`,
   },
-  { code: '15', name: 'd-sense', line: 'sdparm --six --quiet --set=D_SENSE $a && sg_requests --desc $a' },
+  {
+    code: '15',
+    name: 'd-sense',
+    line: 'sdparm --six --quiet --set=D_SENSE $h && { sdparm --get=D_SENSE $h; true; }',
+    says: /D_SENSE\s+1 /,
+  },
   {
     code: '15',
     name: 'd-sense-clear',
-    line: 'sdparm --six --quiet --clear=D_SENSE $a && sdparm --get=D_SENSE $a',
+    line: 'sdparm --six --quiet --clear=D_SENSE $h && { sdparm --get=D_SENSE $h; true; }',
     says: /D_SENSE\s+0 /,
   },
   { code: '16', name: 'reserve', line: 'sg_raw $a 16 00 00 00 00 00 && same $a 0 /tmp/A' },
