@@ -8,7 +8,7 @@
 
 import type { ConnectionEnd, ConnectionTask, LoginRefusal } from '@scsipub/contract'
 import { connectionParameters, DEFAULT_OFFER, Framer, LoginStatus, type TargetOffer } from '@scsipub/iscsi'
-import { establishUnitAttention, senseCodes } from '@scsipub/scsi'
+import { establishUnitAttention, initiatorPortName, senseCodes } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
 import { Connection } from './connection.js'
 import { type ConnectionActions, type ConnectionEvent, connectionMachine } from './connection.machine.js'
@@ -236,7 +236,8 @@ export class ConnectionActor implements ConnectionActions, Member {
       portalGroupTag: offer.portalGroupTag,
       luns: grants.map(grant => grant.lun),
     }
-    const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, { id: sessionId, services })]))
+    const port = initiatorPortName(parameters.initiatorName, parameters.isid)
+    const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, { id: sessionId, port, services })]))
     if (nexusLost) {
       for (const lun of luns.values()) establishUnitAttention(lun.nexus.unitAttentions, senseCodes.itNexusLossOccurred)
     }

@@ -1,8 +1,15 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import { type LunGrant, UNIT_STATE } from '@scsipub/contract'
-import { type Context, conflictsWithReserve, type LogicalUnit, type Nexus, type Target } from '@scsipub/scsi'
+import { type Borrower, borrowerOf, type LunGrant, UNIT_STATE } from '@scsipub/contract'
+import {
+  type Context,
+  conflictsWithReservation,
+  conflictsWithReserve,
+  type LogicalUnit,
+  type Nexus,
+  type Target,
+} from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Services } from './services.js'
 import { UnitState } from './unit-state.js'
@@ -18,20 +25,20 @@ export class Lun implements Context {
   readonly volumeId: string
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
-  readonly #sessionId: number
+  readonly #borrower: Borrower
   readonly #readOnly: boolean
   readonly #lu: { -readonly [Name in keyof LogicalUnit]: LogicalUnit[Name] }
   /** The state that the facts stand for. */
   #state = 0
 
-  constructor(grant: LunGrant, target: Target, session: { id: number; services: Services }) {
+  constructor(grant: LunGrant, target: Target, session: { id: number; port: string; services: Services }) {
     const { spec, identity } = grant.volume
     this.lun = grant.lun
     this.target = target
-    this.#sessionId = session.id
-    this.volume = session.services.volumes.borrow(grant.volume, session.id)
+    this.#borrower = borrowerOf(session.id, session.port)
+    this.volume = session.services.volumes.borrow(grant.volume, this.#borrower)
     this.volumeId = spec.volumeId
-    this.unit = new UnitState(session.services.engine, { volumeId: spec.volumeId, sessionId: session.id })
+    this.unit = new UnitState(session.services.engine, spec.volumeId, this.#borrower)
     this.#readOnly = grant.readOnly
     const { volume } = this
     this.#lu = {
@@ -67,10 +74,17 @@ export class Lun implements Context {
     return this.#lu
   }
 
-  /** Whether a reservation of another nexus keeps a command out [SPC-2 §5.5.1]. Runs before every command. */
+  /** Whether a reservation keeps a command out. Runs before every command: one look at shared memory where there is none. */
   conflicts(cdb: Buffer, offset: number): boolean {
-    const { holder } = this.volume.control
-    return holder !== 0 && holder !== this.#sessionId && conflictsWithReserve(cdb, offset)
+    return this.volume.control.anyReservation && this.#keepsOut(cdb, offset)
+  }
+
+  #keepsOut(cdb: Buffer, offset: number): boolean {
+    const { control } = this.volume
+    const { holder } = control
+    if (holder !== 0 && holder !== this.#borrower.sessionId && conflictsWithReserve(cdb, offset)) return true
+    const access = control.persistentAccess(this.#borrower)
+    return access !== 'full' && conflictsWithReservation(cdb, offset, access === 'read')
   }
 
   #take(state: number): void {

@@ -11,6 +11,7 @@ import type { Command } from './command.js'
 import { exclusive } from './exclusive.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
+import { persistentReserveIn, persistentReserveOut } from './persistent-reserve.js'
 import { preFetch } from './pre-fetch.js'
 import { type Provision, provision } from './provision.js'
 import { readBytes } from './read-bytes.js'
@@ -105,6 +106,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
         const next = outcome.apply(data)
         if (next.kind === 'status') respondStatus(phase, command, next, data.length)
         else if (next.kind === 'unit') changeUnit(phase, command, next.change, data.length, task)
+        else if (next.kind === 'reserveOut') persistentReserveOut(phase, command, next.action, data.length, task)
         else if (next.kind === 'provision')
           provisionBlocks(phase, command, { operation: next.operation, moved: outcome.lengthBytes, task })
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
@@ -119,6 +121,10 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
       return phase.session.copies.begin(phase, command, outcome.job)
     case 'copyResults':
       return carryOut(phase, command, phase.session.copies.results(command.lun!, outcome), immediate)
+    case 'reserveOut':
+      return persistentReserveOut(phase, command, outcome.action)
+    case 'reserveIn':
+      return persistentReserveIn(phase, command, outcome, data => carryOut(phase, command, data, immediate))
     case 'unit':
       return changeUnit(phase, command, outcome.change)
     case 'medium':

@@ -7,7 +7,7 @@
  */
 import type { EngineNotice, LoginRefusal } from '@scsipub/contract'
 import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
-import { establishUnitAttention, senseCodes, type Target } from '@scsipub/scsi'
+import { establishUnitAttention, initiatorPortName, senseCodes, type Target } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
 import type { Task } from './command.js'
 import { CommandOrder } from './command-order.js'
@@ -42,9 +42,12 @@ export interface SessionFacts {
 }
 
 type UnitAttentionNotice = Extract<EngineNotice, { kind: 'unit.attention' }>
+type ReservationNotice = Extract<EngineNotice, { kind: 'reservation.changed' }>
 
 export class Session implements SessionActions {
   readonly id: number
+  /** The initiator port, by its name. */
+  readonly port: string
   readonly parameters: SessionParameters
   readonly target: Target
   readonly luns: ReadonlyMap<number, Lun>
@@ -69,6 +72,7 @@ export class Session implements SessionActions {
     this.#facts = facts
     this.id = facts.sessionId
     this.parameters = facts.parameters
+    this.port = initiatorPortName(facts.parameters.initiatorName, facts.parameters.isid)
     this.target = facts.target
     this.luns = facts.luns
     this.window = new CommandWindow(facts.expCmdSn)
@@ -206,6 +210,26 @@ export class Session implements SessionActions {
     if (sessionId === this.id) return
     for (const lun of this.luns.values())
       if (lun.volumeId === volumeId) establishUnitAttention(lun.nexus.unitAttentions, senseCodes[condition])
+  }
+
+  /**
+   * Somebody has changed the persistent reservation of a volume. Resolves when no I/O of the tasks is under way any more that this session
+   * loses by PREEMPT AND ABORT. [SPC-4 §5.13.11.2.6]
+   */
+  async reservationChanged({ volumeId, attentions, abort }: ReservationNotice): Promise<void> {
+    const told = attentions.filter(({ port }) => port === this.port)
+    const loses = abort.includes(this.port)
+    if (told.length === 0 && !loses) return
+    for (const lun of this.luns.values()) {
+      if (lun.volumeId !== volumeId) continue
+      const had = this.taskCount
+      const busy = loses ? this.abortTasks(task => task.command.lun === lun) : []
+      const { unitAttentions } = lun.nexus
+      if (this.taskCount < had) establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
+      for (const { condition } of told) establishUnitAttention(unitAttentions, senseCodes[condition])
+      this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
+      await Promise.all([...busy, ...(loses ? this.copies.unitReset(lun) : [])])
+    }
   }
 }
 

@@ -2,17 +2,26 @@
  * What a session does to its logical unit that other nexuses notice, in whatever worker they live: it asks the storage engine, which
  * reaches all of them. Each promise resolves when all of them know.
  */
-import type { SharedUnitAttention, UnitChange } from '@scsipub/contract'
+import type {
+  Borrower,
+  ReservationChange,
+  ReservationChanged,
+  ReservationRead,
+  SharedUnitAttention,
+  UnitChange,
+} from '@scsipub/contract'
 import type { StorageEngine } from './services.js'
 
 export class UnitState {
   readonly #engine: Pick<StorageEngine, 'ask'>
   readonly #who: { readonly volumeId: string; readonly sessionId: number }
+  readonly #port: string
   #mayHold = false
 
-  constructor(engine: Pick<StorageEngine, 'ask'>, who: { volumeId: string; sessionId: number }) {
+  constructor(engine: Pick<StorageEngine, 'ask'>, volumeId: string, { sessionId, port }: Borrower) {
     this.#engine = engine
-    this.#who = who
+    this.#who = { volumeId, sessionId }
+    this.#port = port
   }
 
   /** Establishes a unit attention for every other nexus of the unit. */
@@ -23,7 +32,18 @@ export class UnitState {
   /** Changes the state of the unit. Rejects with `RpcError`, see `UnitChange`. */
   async change(change: UnitChange): Promise<void> {
     if (change.name === 'reserve' || change.name === 'prevent') this.#mayHold = true
-    await this.#engine.ask({ kind: 'unit.change', ...this.#who, change })
+    await this.#engine.ask({ kind: 'unit.change', ...this.#who, port: this.#port, change })
+  }
+
+  /** Does an action of PERSISTENT RESERVE OUT. Rejects with `RpcError` 'busy', 'io', 'gone'. */
+  changeReservations(action: ReservationChange): Promise<ReservationChanged> {
+    const { volumeId } = this.#who
+    return this.#engine.ask({ kind: 'reservation.change', volumeId, port: this.#port, action })
+  }
+
+  /** Registrations and persistent reservation as they are. Rejects with `RpcError` 'reserved' (by RESERVE), 'gone'. */
+  readReservations(): Promise<ReservationRead> {
+    return this.#engine.ask({ kind: 'reservation.read', volumeId: this.#who.volumeId })
   }
 
   /** The session ends: gives back what it may hold of the unit, or undefined when there is nothing. Never rejects. */

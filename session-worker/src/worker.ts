@@ -98,6 +98,11 @@ export class SessionWorker implements Services {
         void Promise.all(ended).then(() => this.#done(notice))
         return
       }
+      case 'reservation.changed': {
+        const changed = [...this.sessions.values()].map(session => session.reservationChanged(notice))
+        void Promise.all(changed).then(() => this.#done(notice))
+        return
+      }
       case 'unit.attention':
         for (const session of this.sessions.values()) session.unitAttention(notice)
         this.#done(notice)

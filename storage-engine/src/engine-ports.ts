@@ -5,6 +5,7 @@ import { MessagePort } from 'node:worker_threads'
 import {
   answer,
   type BorrowerRequest,
+  borrowerOf,
   borrowerRequestSchema,
   compileSchema,
   type EngineNotice,
@@ -15,6 +16,7 @@ import {
 } from '@scsipub/contract'
 import type { Logger } from 'pino'
 import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
+import { changeReservations, readReservations } from './reservation-requests.js'
 import type { StorageEngine } from './storage-engine.js'
 import { changeUnit } from './unit-changes.js'
 
@@ -37,6 +39,13 @@ export class WorkerPorts {
   /** Establishes a unit attention for every session on a volume but `sessionId` (0: for all). */
   attention(what: Pick<Told<'unit.attention'>, 'volumeId' | 'sessionId' | 'condition'>): Promise<void> {
     return this.#answered.start(this.#ports.keys(), { kind: 'unit.attention', ...what }, notice => this.notify(notice))
+  }
+
+  /** Has every worker tell its sessions of a change of persistent reservations, and end the tasks of some. */
+  reservationChanged(what: Pick<Told<'reservation.changed'>, 'volumeId' | 'attentions' | 'abort'>): Promise<void> {
+    return this.#answered.start(this.#ports.keys(), { kind: 'reservation.changed', ...what }, notice =>
+      this.notify(notice),
+    )
   }
 
   done(noticeId: number, slot: number): void {
@@ -123,7 +132,7 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         await engine.flush(request.volumeId)
         return {}
       case 'volume.exclusive':
-        return await engine.operate(request.volumeId, request.operation, request.sessionId)
+        return await engine.operate(request.volumeId, request.operation, borrowerOf(request.sessionId, request.port))
       case 'volume.sanitized':
         await engine.sanitized(request.volumeId)
         return {}
@@ -134,6 +143,10 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'unit.change':
         await changeUnit(engine, request, slot, what => workers.attention(what))
         return {}
+      case 'reservation.change':
+        return await changeReservations(engine, request, what => workers.reservationChanged(what))
+      case 'reservation.read':
+        return await readReservations(engine, request.volumeId)
       case 'unit.leave':
         ;(await engine.unit(request.volumeId)).leave(request.sessionId)
         return {}
@@ -158,7 +171,7 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
 
 /** Whether it is the initiator's affair: a quota that is used up, a unit that is not for it now. */
 function isRefusal({ kind }: BorrowerRequest, { code }: RpcError): boolean {
-  if (kind === 'unit.change') return code === 'reserved' || code === 'prevented'
+  if (kind === 'unit.change' || kind === 'reservation.read') return code === 'reserved' || code === 'prevented'
   return kind === 'volume.exclusive' && (code === 'space' || code === 'reserved' || code === 'no-medium')
 }
 

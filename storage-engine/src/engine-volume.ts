@@ -15,6 +15,8 @@ import { type BaseFiles, SECTOR_BYTES } from '@scsipub/volume'
 import { Exclusion } from './exclusion.js'
 import { ExclusiveStore } from './exclusive-store.js'
 import type { Identity } from './identity.js'
+import { PersistentReservations } from './persistent-reservations.js'
+import type { ReservationFile } from './reservation-file.js'
 import { Sanitizer } from './sanitizer.js'
 import { makeEphemeral } from './volume-files.js'
 
@@ -24,6 +26,7 @@ export interface EngineVolume {
   readonly exclusion: Exclusion
   /** Its data, for operations of the engine's own: only within `exclusion.run`. */
   readonly store: ExclusiveStore
+  readonly reservations: PersistentReservations
   readonly sanitizer: Sanitizer
   /** Makes the files if there are none. Throws `RpcError` 'space' or 'io'. */
   materialise(): VolumeFiles
@@ -42,18 +45,22 @@ export interface VolumeOptions {
   opened: () => void
   /** Base images that the engine has open. */
   bases: BaseFiles
+  /** Where persistent reservations are kept, if the volume outlives a loss of power itself. */
+  reservationFile?: ReservationFile
 }
 
-/** The parts that both kinds have. `materialise` is the volume's own. */
+/** The parts that both kinds have. `materialise` is the volume's own. Throws `RpcError` 'damaged'. */
 export function common(
-  { spec, identity, opened, bases }: VolumeOptions,
+  { spec, identity, opened, bases, reservationFile }: VolumeOptions,
   materialise: () => VolumeFiles,
-): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion' | 'store'> {
+): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion' | 'store' | 'reservations'> {
   const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
+  const exclusion = new Exclusion({ control, name: spec.volumeId, opened })
   return {
     descriptor: { spec, identity, control: control.shared },
     control,
-    exclusion: new Exclusion({ control, name: spec.volumeId, opened }),
+    exclusion,
+    reservations: new PersistentReservations({ control, exclusion, file: reservationFile }),
     store: new ExclusiveStore({ spec, control, bases, materialise }),
   }
 }
@@ -63,16 +70,18 @@ export class EphemeralVolume implements EngineVolume {
   readonly control: ControlBlock
   readonly exclusion: Exclusion
   readonly store: ExclusiveStore
+  readonly reservations: PersistentReservations
   readonly sanitizer = new Sanitizer(this)
   readonly #directory: string
   readonly #bootId: string
 
   constructor(o: VolumeOptions & { directory: string; bootId: string }) {
-    const { descriptor, control, exclusion, store } = common(o, () => this.materialise())
+    const { descriptor, control, exclusion, store, reservations } = common(o, () => this.materialise())
     this.descriptor = descriptor
     this.control = control
     this.exclusion = exclusion
     this.store = store
+    this.reservations = reservations
     this.#directory = o.directory
     this.#bootId = o.bootId
   }

@@ -23,6 +23,8 @@ import type { Exclusion } from './exclusion.js'
 import type { ExclusiveStore } from './exclusive-store.js'
 import { GroupCommit } from './group-commit.js'
 import { newIdentity } from './identity.js'
+import type { PersistentReservations } from './persistent-reservations.js'
+import { ReservationFile } from './reservation-file.js'
 import { SanitizeMarker } from './sanitize-marker.js'
 import { Sanitizer } from './sanitizer.js'
 import { type Sync, syncData } from './sync.js'
@@ -43,6 +45,7 @@ export class PersistentVolume implements EngineVolume {
   readonly exclusion: Exclusion
   readonly store: ExclusiveStore
   readonly sanitizer: Sanitizer
+  readonly reservations: PersistentReservations
   readonly trusted: Trusted
   readonly #files: OpenFiles
   readonly #sync: Sync
@@ -57,13 +60,14 @@ export class PersistentVolume implements EngineVolume {
 
   /** Use `openPersistent`. */
   constructor(o: VolumeOptions & { paths: PersistentFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
-    const { descriptor, control, exclusion, store } = common(o, () => this.materialise())
+    const { descriptor, control, exclusion, store, reservations } = common(o, () => this.materialise())
     this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
     this.control = control
     this.control.stage = VOLUME_STAGE.materialised
     this.exclusion = exclusion
     this.store = store
     this.sanitizer = new Sanitizer(this, new SanitizeMarker(dirname(o.paths.overlayPath)))
+    this.reservations = reservations
     this.trusted = o.trusted
     this.#files = o.files
     this.#sync = o.sync
@@ -211,6 +215,7 @@ export async function openPersistent(o: {
       paths,
       files,
       trusted,
+      reservationFile: new ReservationFile(directory.volume(volumeId), volumeId),
       sync: o.sync ?? syncData,
     })
     try {
@@ -223,6 +228,7 @@ export async function openPersistent(o: {
     return volume
   } catch (error) {
     if (files) closeFiles(files)
+    if (error instanceof RpcError && error.code === 'damaged') throw error
     if (isOutOfSpace(error))
       throw new RpcError('space', `volume ${volumeId} cannot be opened, make room: ${(error as Error).message}`)
     const advice = `Restore its directory ${directory.volume(volumeId)}, or move it away to begin with an empty disk`

@@ -7,6 +7,7 @@ import {
   type ExclusiveName,
   type ExclusiveOperation,
   type ExclusiveResults,
+  NOBODY,
   RpcError,
   VOLUME_STAGE,
   type VolumeDescriptor,
@@ -136,6 +137,11 @@ export class StorageEngine {
     return volume.exclusion.run(() => action(volume), timeoutMs)
   }
 
+  /** An open volume. Rejects with `RpcError` 'gone'. */
+  async volume(volumeId: string): Promise<EngineVolume> {
+    return this.#get(volumeId)
+  }
+
   /** The state of the volume's logical unit. Rejects with `RpcError` 'gone'. */
   async unit(volumeId: string): Promise<UnitState> {
     const volume = await this.#get(volumeId)
@@ -151,11 +157,11 @@ export class StorageEngine {
   async operate(
     volumeId: string,
     operation: ExclusiveOperation,
-    sessionId = 0,
+    borrower = NOBODY,
   ): Promise<ExclusiveResults[ExclusiveName]> {
     const volume = await this.#get(volumeId)
     const action = () => {
-      const refusal = volume.control.refuses(sessionId)
+      const refusal = volume.control.refuses(borrower, operation.name !== 'lbaStatus')
       if (refusal !== undefined) throw new RpcError(refusal, `volume ${volumeId} is not for this session now`)
       return carryOut(volume, operation)
     }

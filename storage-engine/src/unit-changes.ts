@@ -1,7 +1,7 @@
 /**
  * Requests of sessions that change the state of a logical unit: carries them out, and has the other sessions told before they are answered.
  */
-import type { BorrowerRequest, SharedUnitAttention } from '@scsipub/contract'
+import { type BorrowerRequest, RpcError, type SharedUnitAttention } from '@scsipub/contract'
 import type { StorageEngine } from './storage-engine.js'
 
 type Change = Extract<BorrowerRequest, { kind: 'unit.change' }>
@@ -11,14 +11,16 @@ type Tell = (what: { volumeId: string; sessionId: number; condition: SharedUnitA
 
 /** Answers `unit.change`. Rejects with `RpcError`, see `UnitChange`. */
 export async function changeUnit(engine: StorageEngine, request: Change, slot: number, tell: Tell): Promise<void> {
-  const { volumeId, sessionId, change } = request
+  const { volumeId, sessionId, port, change } = request
   const unit = await engine.unit(volumeId)
+  const { reservations } = await engine.volume(volumeId)
   const nexus = { sessionId, slot }
   switch (change.name) {
     case 'reserve':
-      return unit.reserve(nexus)
+      return unit.reserve(nexus, () => isPlain(reservations.compatibleReserve(port)))
     case 'release':
-      return unit.release(sessionId)
+      if (isPlain(reservations.compatibleReserve(port))) unit.release(sessionId)
+      return
     case 'setMode':
       if (unit.setMode(change)) await tell({ volumeId, sessionId, condition: 'modeParametersChanged' })
       return
@@ -30,4 +32,10 @@ export async function changeUnit(engine: StorageEngine, request: Change, slot: n
       if (unit.load()) await tell({ volumeId, sessionId, condition: 'mediumMayHaveChanged' })
       return
   }
+}
+
+/** False when there is nothing to do for a nexus that has full access anyway. Throws `RpcError` 'reserved' [SPC-4 §5.13.3]. */
+function isPlain(reserve: 'plain' | 'ignored' | 'conflict'): boolean {
+  if (reserve === 'conflict') throw new RpcError('reserved', 'nexuses have registered for persistent reservations')
+  return reserve === 'plain'
 }

@@ -35,9 +35,9 @@ export class UnitState {
 
   /**
    * Reserves the unit. What others had in flight has landed when this resolves, and nothing of theirs lands later. Rejects with `RpcError` 'reserved'
-   * or 'busy' (I/O in flight does not end).
+   * or 'busy' (I/O in flight does not end). `mayReserve` is asked at the last moment; false: it is GOOD and nothing is reserved.
    */
-  async reserve({ sessionId, slot }: Nexus): Promise<void> {
+  async reserve({ sessionId, slot }: Nexus, mayReserve: () => boolean = () => true): Promise<void> {
     const claim: Claim = { sessionId, slot, void: false }
     this.#requireFree(claim)
     if (this.#holder) return
@@ -46,6 +46,7 @@ export class UnitState {
       await this.#exclusion.run(() => {
         if (claim.void) throw new RpcError('gone', 'the session has ended')
         this.#requireFree(claim)
+        if (!mayReserve()) return
         this.#holder = { sessionId, slot }
         this.#control.holder = sessionId
       }, TIMEOUT_MS)

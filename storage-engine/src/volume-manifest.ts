@@ -1,12 +1,12 @@
 /**
  * `volume.json`: what a persistent volume is and who it is. Written once, before the volume gets its name.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { compileSchema, faults, identitySchema, RpcError, type VolumeSpec, volumeSpecSchema } from '@scsipub/contract'
-import { syncDirectory } from './data-directory.js'
 import type { Identity } from './identity.js'
 import { invalidSpec } from './volume-spec.js'
+import { writeWhole } from './whole-file.js'
 
 export interface VolumeManifest {
   format: 1
@@ -21,16 +21,7 @@ const HEX_32 = /^[0-9a-f]{32}$/
 
 /** Writes the file whole or not at all, durably. Throws system errors. */
 export function writeManifest(directory: string, manifest: VolumeManifest): void {
-  const path = join(directory, 'volume.json')
-  const fd = openSync(`${path}.new`, 'w', 0o600)
-  try {
-    writeFileSync(fd, `${JSON.stringify(manifest, null, 2)}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(`${path}.new`, path)
-  syncDirectory(dirname(path))
+  writeWhole(join(directory, 'volume.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
 /** Reads and checks the file. Throws `RpcError` 'damaged' with the volume's name. */

@@ -11,13 +11,15 @@
  *   words 8..71    I/O in flight, one counter a worker slot
  *   word  72       state of the unit: bits of UNIT_STATE, 0 when everything is as usual
  *   word  73       borrower (session id) that holds the reservation, while the state says that there is one
- *   words 74..     bitmap pages that may differ from the durable bitmap, one bit a page
+ *   words 74..585  initiator ports that a persistent reservation gives full access (`access-table.ts`), while the state says that there is one
+ *   words 586..    bitmap pages that may differ from the durable bitmap, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
- * borrowers out with the gate closed, and a worker looks at it after it has entered. Left out: persistent reservations; they are to be one
- * more bit of the state, and per-nexus access words that are looked at only when it is set.
+ * borrowers out with the gate closed, and a worker looks at it after it has entered.
  */
+import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
+import { type Borrower, type PortDigest, portDigest } from './borrower.js'
 
 /**
  * Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not.
@@ -46,22 +48,33 @@ const SANITIZE_PROGRESS = 7
 const IN_FLIGHT = 8
 const STATE = IN_FLIGHT + MAX_WORKER_SLOTS
 const HOLDER = STATE + 1
-const SUMMARY = HOLDER + 1
+const ACCESS = HOLDER + 1
+const SUMMARY = ACCESS + ACCESS_TABLE_WORDS
 
-/** Bits of the state word. */
-export const UNIT_STATE = { reserved: 1, mediumAbsent: 2, softwareWriteProtect: 4, descriptorSense: 8 } as const
-const KEEPS_OUT = UNIT_STATE.reserved | UNIT_STATE.mediumAbsent
+/** Bits of the state word. `othersRead`: who has not full access under the persistent reservation may read. */
+export const UNIT_STATE = {
+  reserved: 1,
+  mediumAbsent: 2,
+  softwareWriteProtect: 4,
+  descriptorSense: 8,
+  persistentlyReserved: 16,
+  othersRead: 32,
+} as const
+const KEEPS_OUT = UNIT_STATE.reserved | UNIT_STATE.mediumAbsent | UNIT_STATE.persistentlyReserved
+const ANY_RESERVATION = UNIT_STATE.reserved | UNIT_STATE.persistentlyReserved
 
 export class ControlBlock {
   readonly shared: SharedArrayBuffer
   readonly #words: Int32Array
   readonly #longs: BigInt64Array
+  readonly #access: AccessTable
 
   /** Wraps the shared memory of a LUN. Any number of threads may wrap the same memory. */
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared
     this.#words = new Int32Array(shared)
     this.#longs = new BigInt64Array(shared, 0, IN_FLIGHT / 2)
+    this.#access = new AccessTable(this.#words.subarray(ACCESS, ACCESS + ACCESS_TABLE_WORDS))
   }
 
   /** Makes the block of a volume of `sizeSectors` sectors of 512 bytes; `quotaSectors` 0 means no quota. */
@@ -166,12 +179,42 @@ export class ControlBlock {
     this.setUnitState(UNIT_STATE.reserved, borrower !== 0)
   }
 
+  /** Whether there is a reservation of any kind, so that somebody may be kept out. One look. */
+  get anyReservation(): boolean {
+    return (Atomics.load(this.#words, STATE) & ANY_RESERVATION) !== 0
+  }
+
+  /** What the persistent reservation leaves to a port. */
+  persistentAccess(port: PortDigest): 'full' | 'read' | 'none' {
+    const state = Atomics.load(this.#words, STATE)
+    if ((state & UNIT_STATE.persistentlyReserved) === 0 || this.#access.has(port)) return 'full'
+    return (state & UNIT_STATE.othersRead) === 0 ? 'none' : 'read'
+  }
+
+  /** The engine's, with the gate closed: what a persistent reservation leaves to whom; undefined when there is none. */
+  setPersistentAccess(access: { full: readonly string[]; othersRead: boolean } | undefined): void {
+    if (access === undefined) {
+      this.setUnitState(UNIT_STATE.persistentlyReserved, false)
+      return this.#access.replace([])
+    }
+    const full = access.full.map(portDigest)
+    // Who has access before and after has it meanwhile: commands are looked at without the gate.
+    this.#access.add(full)
+    this.setUnitState(UNIT_STATE.othersRead, access.othersRead)
+    this.setUnitState(UNIT_STATE.persistentlyReserved, true)
+    this.#access.replace(full)
+  }
+
   /** Why the borrower's I/O must not be done; to be asked after a successful `enter`. */
-  refuses(borrower: number): undefined | 'reserved' | 'no-medium' {
+  refuses(borrower: Borrower, writing: boolean): undefined | 'reserved' | 'no-medium' {
     const state = Atomics.load(this.#words, STATE)
     if ((state & KEEPS_OUT) === 0) return undefined
     const { holder } = this
-    if (holder !== 0 && holder !== borrower) return 'reserved'
+    if (holder !== 0 && holder !== borrower.sessionId) return 'reserved'
+    if ((state & UNIT_STATE.persistentlyReserved) !== 0) {
+      const access = this.persistentAccess(borrower)
+      if (access === 'none' || (writing && access === 'read')) return 'reserved'
+    }
     return (state & UNIT_STATE.mediumAbsent) === 0 ? undefined : 'no-medium'
   }
 

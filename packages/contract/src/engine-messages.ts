@@ -6,6 +6,12 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { JTDDataType } from 'ajv/dist/core.js'
 import { type ExclusiveOperation, type ExclusiveResults, exclusiveOperationSchema } from './exclusive.js'
+import {
+  type ReservationChanged,
+  type ReservationRead,
+  reservationActionSchema,
+  reservationNoticeFields,
+} from './reservation.js'
 import { unitAttentionFields } from './unit-attention.js'
 import { unitChangeSchema } from './unit-change.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
@@ -26,7 +32,7 @@ type Attach = Extract<EngineRequestData, { kind: 'worker.attach' }>
 export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, 'port'> & { port: MessagePort })
 
 /**
- * What a session worker asks of the engine. `volume.abort`: have the tasks of every session on the volume ended, for a task management
+ * What a session worker asks of the engine. `port` is its initiator port, see `Borrower`. `volume.abort`: have the tasks of every session on the volume ended, for a task management
  * function that session `sessionId` received. `volume.sanitized`: answered when no sanitize operation is under way (any more).
  * `unit.attention`, `unit.change`: see the files of these names; `unit.leave`: the session has ended, and what it held of the unit's state
  * is free. `volume.abort` and the first two are answered when every worker has said
@@ -42,6 +48,7 @@ export const borrowerRequestSchema = {
         id: { type: 'uint32' },
         volumeId: { type: 'string' },
         sessionId: { type: 'uint32' },
+        port: { type: 'string' },
         operation: exclusiveOperationSchema,
       },
     },
@@ -60,9 +67,19 @@ export const borrowerRequestSchema = {
         id: { type: 'uint32' },
         volumeId: { type: 'string' },
         sessionId: { type: 'uint32' },
+        port: { type: 'string' },
         change: unitChangeSchema,
       },
     },
+    'reservation.change': {
+      properties: {
+        id: { type: 'uint32' },
+        volumeId: { type: 'string' },
+        port: { type: 'string' },
+        action: reservationActionSchema,
+      },
+    },
+    'reservation.read': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'unit.leave': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
     },
@@ -90,6 +107,7 @@ export const engineNoticeSchema = {
       },
     },
     'unit.attention': { properties: { noticeId: { type: 'uint32' }, ...unitAttentionFields } },
+    'reservation.changed': { properties: { noticeId: { type: 'uint32' }, ...reservationNoticeFields } },
   },
 } as const
 export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
@@ -108,6 +126,8 @@ export interface EngineReplies {
   'unit.attention': Record<string, never>
   'unit.change': Record<string, never>
   'unit.leave': Record<string, never>
+  'reservation.change': ReservationChanged
+  'reservation.read': ReservationRead
   'notice.done': Record<string, never>
   /** Where workers keep the data that tokens of third-party copy stand for; emptied at each start. */
   'tokens.folder': { path: string }

@@ -5,6 +5,7 @@ import type { TableEntry } from './command.js'
 import { exclusiveWrites } from './commands/exclusive-writes.js'
 import { inquiry, inquiryCdb } from './commands/inquiry.js'
 import { modeSense6, modeSense6Cdb, modeSense10, modeSense10Cdb } from './commands/mode-sense.js'
+import { persistentReserveRows } from './commands/persistent-reserve.js'
 import { preFetches } from './commands/pre-fetch.js'
 import { getLbaStatusRow, provisioningCommands } from './commands/provisioning-commands.js'
 import { readCapacity10, readCapacity10Cdb, readCapacity16, readCapacity16Cdb } from './commands/read-capacity.js'
@@ -36,6 +37,7 @@ export const commandTable: Readonly<Record<number, TableEntry>> = {
   ...writesAndVerifies,
   ...provisioningCommands,
   ...unitRows,
+  ...persistentReserveRows,
   0x00: {
     name: 'TEST UNIT READY',
     spec: 'SPC-4 §6.47',

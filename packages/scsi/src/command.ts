@@ -9,7 +9,7 @@ import type { Outcome } from './outcome.js'
  *   allowed   never in conflict
  *   asRead    in conflict under Exclusive Access, unless registered where registrants may
  *   asWrite   in conflict under Write Exclusive and Exclusive Access, unless registered where registrants may
- *   conflict  in conflict for everybody but the holder
+ *   conflict  in conflict for everybody to whom the reservation does not give full access
  */
 export type ReservationClass = 'allowed' | 'asRead' | 'asWrite' | 'conflict'
 

@@ -118,3 +118,9 @@ export function conflictsWithReserve(cdb: Buffer, cdbOffset: number): boolean {
   const command = commandOf(slots[cdb[cdbOffset]!], cdb, cdbOffset)
   return command?.conflictsWithReserve === true || reservationClass(cdb, cdbOffset) !== 'allowed'
 }
+
+/** Whether a persistent reservation that does not give full access keeps this command out; `mayRead`: it lets others read [SPC-4 §5.13.1, table 65]. */
+export function conflictsWithReservation(cdb: Buffer, cdbOffset: number, mayRead: boolean): boolean {
+  const rule = reservationClass(cdb, cdbOffset)
+  return rule === 'asRead' ? !mayRead : rule !== 'allowed'
+}

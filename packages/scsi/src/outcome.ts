@@ -6,6 +6,8 @@
 import type { CopyJob } from './copy/copy-job.js'
 import type { LogicalUnit } from './logical-unit.js'
 import type { ProvisionOperation } from './provision-operation.js'
+import type { ReservationReport } from './reservations/persistent-reserve-in-data.js'
+import type { ReservationAction } from './reservations/reservation-action.js'
 import type { FieldPointer, Sense } from './sense.js'
 import type { SenseCode } from './sense-codes.js'
 import { senseCodes } from './sense-codes.js'
@@ -68,6 +70,10 @@ export type Outcome =
   | { readonly kind: 'unit'; readonly change: UnitChange }
   /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
   | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
+  /** PERSISTENT RESERVE OUT, whose parameter list has come: `reduceReservations` says what it does. */
+  | { readonly kind: 'reserveOut'; readonly action: ReservationAction }
+  /** PERSISTENT RESERVE IN: `persistentReserveInData` makes the data, to be cut to `allocationLength`. */
+  | { readonly kind: 'reserveIn'; readonly what: ReservationReport; readonly allocationLength: number }
   /** Copy between units, or to or from a token; the parameter list has come. */
   | { readonly kind: 'copy'; readonly job: CopyJob }
   /** Tell of a copy of this nexus by its list identifier; 5/24/00 at `field` when there was none. */
@@ -112,6 +118,7 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'read':
     case 'dataIn':
     case 'copyResults':
+    case 'reserveIn':
       return 'in'
     case 'write':
     case 'writeAndVerify':
@@ -127,6 +134,7 @@ export function transferDirection(outcome: Outcome): 'in' | 'out' | 'none' {
     case 'copy':
     case 'provision':
     case 'unit':
+    case 'reserveOut':
       return 'none'
   }
 }
@@ -157,8 +165,10 @@ export function transferLengthBytes(outcome: Outcome, lu: LogicalUnit | undefine
     case 'copy':
     case 'provision':
     case 'unit':
+    case 'reserveOut':
       return 0
     case 'copyResults':
+    case 'reserveIn':
       return outcome.allocationLength
   }
 }

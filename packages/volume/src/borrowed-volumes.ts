@@ -6,12 +6,14 @@
  * and bitmap by the first write, or by the first read of a volume that somebody has written to.
  */
 import {
+  type Borrower,
   type BorrowerRequest,
   type ControlBlock,
   type EngineReplies,
   type ExclusiveName,
   type ExclusiveOperation,
   type ExclusiveResults,
+  NOBODY,
   type Requester,
   VOLUME_STAGE,
   type VolumeDescriptor,
@@ -82,8 +84,8 @@ export class BorrowedVolumes {
     this.#context = context
   }
 
-  /** Borrows a volume for a session, whose id is its name in reservations; 0 for nobody's. Each call has its own `release`. */
-  borrow(descriptor: VolumeDescriptor, borrower = 0): BorrowedVolume {
+  /** Borrows a volume for a session. Each call has its own `release`. */
+  borrow(descriptor: VolumeDescriptor, borrower = NOBODY): BorrowedVolume {
     const { volumeId } = descriptor.spec
     let entry = this.#entries.get(volumeId)
     // A volume that was closed and opened again has a new control block; the old one's borrowers keep the old one.
@@ -139,11 +141,11 @@ class Loan implements BorrowedVolume {
   readonly blockBytes: number
   readonly control: ControlBlock
   readonly #volume: GatedVolume
-  readonly #borrower: number
+  readonly #borrower: Borrower
   readonly #engine: BorrowContext['engine']
   #giveBack: (() => void) | undefined
 
-  constructor(o: { volume: GatedVolume; borrower: number; engine: BorrowContext['engine']; giveBack: () => void }) {
+  constructor(o: { volume: GatedVolume; borrower: Borrower; engine: BorrowContext['engine']; giveBack: () => void }) {
     this.sizeBytes = o.volume.descriptor.spec.sizeBytes
     this.blockBytes = o.volume.descriptor.spec.blockBytes
     this.control = o.volume.control
@@ -194,7 +196,8 @@ class Loan implements BorrowedVolume {
       const result = await this.#engine.ask({
         kind: 'volume.exclusive',
         volumeId,
-        sessionId: this.#borrower,
+        sessionId: this.#borrower.sessionId,
+        port: this.#borrower.port,
         operation: compact(operation),
       })
       return result as ExclusiveResults[K]

@@ -6,7 +6,14 @@
  * queue behind it. Nothing holds the counter while it waits: whoever closed the gate waits for the counter.
  * A read in a thread pool does hold it, and the files stay open until it has ended.
  */
-import { ControlBlock, VOLUME_STAGE, type VolumeDescriptor, type VolumeFiles } from '@scsipub/contract'
+import {
+  type Borrower,
+  ControlBlock,
+  NOBODY,
+  VOLUME_STAGE,
+  type VolumeDescriptor,
+  type VolumeFiles,
+} from '@scsipub/contract'
 import type { BaseFiles } from './base-files.js'
 import { ChargedWriter } from './charged-writer.js'
 import { SectorStore } from './sector-store.js'
@@ -24,7 +31,7 @@ export interface Operation {
   offset: number
   length: number
   /** Whose it is, for reservations. */
-  borrower: number
+  borrower: Borrower
 }
 
 interface Waiting extends Operation {
@@ -71,7 +78,13 @@ export class GatedVolume {
   }
 
   /** Reads; see `BorrowedVolume.read`. */
-  read(position: number, buffer: Buffer, offset: number, length: number, borrower: number): undefined | Promise<void> {
+  read(
+    position: number,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    borrower: Borrower,
+  ): undefined | Promise<void> {
     if (this.#queue.length === 0 || this.#holds > 0) {
       const outcome = this.#readNow(position, buffer, offset, length, borrower)
       if (outcome !== WAIT) return outcome
@@ -80,7 +93,13 @@ export class GatedVolume {
   }
 
   /** Writes; see `BorrowedVolume.write`. */
-  write(position: number, buffer: Buffer, offset: number, length: number, borrower: number): undefined | Promise<void> {
+  write(
+    position: number,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    borrower: Borrower,
+  ): undefined | Promise<void> {
     if (this.#queue.length === 0) {
       const outcome = this.#writeNow(position, buffer, offset, length, borrower)
       if (outcome !== WAIT) return outcome
@@ -111,7 +130,7 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.admission`. */
   admission(): Promise<void> {
-    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0, borrower: 0 })
+    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0, borrower: NOBODY })
     if (this.#queue.length === 1) this.resume()
     return passed
   }
@@ -163,7 +182,7 @@ export class GatedVolume {
   }
 
   /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone', 'reserved', 'no-medium'. */
-  #enter(writing: boolean, borrower: number): boolean {
+  #enter(writing: boolean, borrower: Borrower): boolean {
     for (;;) {
       // While it is held off, the engine does not act: what comes now is not too late, and may be what the holder waits for.
       if (this.#holds > 0) this.control.enterAgain(this.#slot)
@@ -173,7 +192,7 @@ export class GatedVolume {
         this.control.leave(this.#slot)
         throw hindrance(stage, this.descriptor.spec.volumeId)
       }
-      const refusal = this.control.refuses(borrower)
+      const refusal = this.control.refuses(borrower, writing)
       if (refusal !== undefined) {
         this.control.leave(this.#slot)
         throw new VolumeError(
@@ -229,7 +248,7 @@ export class GatedVolume {
     target: Buffer,
     offset: number,
     length: number,
-    borrower: number,
+    borrower: Borrower,
   ): undefined | Promise<void> | typeof WAIT {
     if (!this.#enter(false, borrower)) return WAIT
     let cold: undefined | Promise<void>
@@ -260,7 +279,7 @@ export class GatedVolume {
     source: Buffer,
     offset: number,
     length: number,
-    borrower: number,
+    borrower: Borrower,
   ): undefined | typeof WAIT {
     if (!this.#enter(true, borrower)) return WAIT
     try {

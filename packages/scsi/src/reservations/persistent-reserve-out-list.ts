@@ -61,7 +61,7 @@ export function registerAction(list: Buffer, ignoreKey: boolean): ReservationAct
   if (!specIPt) return list.length === basicList.size ? register : cutShort
   if (ignoreKey) return invalidAt(SPEC_I_PT.byte, SPEC_I_PT.bit)
   const others = transportIds(list)
-  return Array.isArray(others) ? { ...register, others } : (others as Outcome)
+  return Array.isArray(others) ? { ...register, others } : others
 }
 
 /** The basic list for all other actions, which have no TransportIDs. */
@@ -70,7 +70,7 @@ export function keysAction(list: Buffer): { key: string; newKey: string } | Outc
   return basicList.get.specIPt(list, 0) ? invalidAt(SPEC_I_PT.byte, SPEC_I_PT.bit) : keysOf(list)
 }
 
-function transportIds(list: Buffer): readonly string[] | Outcome {
+function transportIds(list: Buffer): string[] | Outcome {
   if (list.length < TRANSPORT_IDS_AT) return cutShort
   const end = TRANSPORT_IDS_AT + additional.get.transportIdLength(list, basicList.size)
   if (end > list.length) return cutShort

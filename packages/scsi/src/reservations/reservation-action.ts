@@ -13,7 +13,7 @@ export type ReservationAction =
       readonly ignoreKey: boolean
       readonly persist: boolean
       readonly allTargetPorts: boolean
-      readonly others?: readonly string[]
+      readonly others?: string[]
     }
   | { readonly name: 'reserve'; readonly key: string; readonly scope: number; readonly type: number }
   | { readonly name: 'release'; readonly key: string; readonly scope: number; readonly type: number }

@@ -1,0 +1,35 @@
+/**
+ * Who borrows a volume, as the control block knows it. RESERVE holds for a session; a persistent reservation for an initiator port, whichever session
+ * it has now [SPC-4 §5.13.7], so that in shared memory the port is known by a digest of its name.
+ */
+import { createHash } from 'node:crypto'
+
+/** 64 bits of SHA-256 of an initiator port's name; `high` is never one of the marks of an access table. */
+export interface PortDigest {
+  readonly high: number
+  readonly low: number
+}
+
+export interface Borrower extends PortDigest {
+  readonly sessionId: number
+  /** Name of the initiator port: iSCSI name, `,i,0x`, ISID. */
+  readonly port: string
+}
+
+/** Marks of an access table: a slot that was never used, and one that is not used any more. */
+export const EMPTY = 0
+export const REMOVED = -1
+
+export function portDigest(port: string): PortDigest {
+  const digest = createHash('sha256').update(port).digest()
+  const high = digest.readInt32BE(0)
+  return { high: high === EMPTY || high === REMOVED ? 1 : high, low: digest.readInt32BE(4) }
+}
+
+/** The borrower that a session is, with its initiator port. */
+export function borrowerOf(sessionId: number, port: string): Borrower {
+  return { sessionId, port, ...portDigest(port) }
+}
+
+/** For I/O that no session does. */
+export const NOBODY: Borrower = borrowerOf(0, '')
