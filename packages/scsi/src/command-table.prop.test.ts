@@ -178,6 +178,7 @@ t.test('any bytes give an outcome that holds together, for any unit', async t =>
       'preFetch',
       'provision',
       'read',
+      'reserveIn',
       'status',
       'unit',
       'verify',

@@ -7,7 +7,7 @@ import { senseCodes } from './sense-codes.js'
 import { cdbOf, dataOf, failsWith, nowhere, send } from './test-fixture.js'
 
 t.test('an unknown operation code: 5/20/00 [SPC-4 §4.2.5.1]', async t => {
-  for (const hex of ['01', '5e', '5f', '7f', 'c1', 'ff'])
+  for (const hex of ['01', '5d', '7f', 'c1', 'ff'])
     failsWith(t, send(hex), senseCodes.invalidCommandOperationCode)
 })
 

@@ -11,6 +11,17 @@ export { INITIATOR_NAME, identityKeys, LoginRefused, login } from './login.js'
 export type { LoginAnswer } from './login-talk.js'
 export { LoginTalk, randomIsid, transit } from './login-talk.js'
 export { overwriteList, provisioningCdb, sanitizeAction, unmapList } from './provisioning-cdb.js'
+export type { FullStatus, PrOutFields } from './persistent-reserve.js'
+export {
+  persistentReserveIn,
+  persistentReserveOut,
+  prOut,
+  prOutList,
+  readFullStatus,
+  readKeys,
+  readReservation,
+  transportId,
+} from './persistent-reserve.js'
 export type { ReceivedPdu } from './received-pdu.js'
 export { decodeAs } from './received-pdu.js'
 export type { TextKeys, TextPairs } from './text-keys.js'
