@@ -103,7 +103,7 @@ export function reservationRefused(why: ReservationRefusal): Outcome {
     case 'invalidScopeOrType':
       return invalidFieldInCdb(outCdb.pointer.scope)
     case 'nothingToMove':
-      return invalidFieldInCdb(outCdb.pointer.serviceAction)
+      return checkCondition(senseCodes.invalidFieldInCdb)
     case 'invalidRelease':
       return checkCondition(senseCodes.invalidReleaseOfPersistentReservation)
     case 'noResources':
