@@ -7,8 +7,7 @@ import { senseCodes } from './sense-codes.js'
 import { cdbOf, dataOf, failsWith, nowhere, send } from './test-fixture.js'
 
 t.test('an unknown operation code: 5/20/00 [SPC-4 §4.2.5.1]', async t => {
-  for (const hex of ['01', '5d', '7f', 'c1', 'ff'])
-    failsWith(t, send(hex), senseCodes.invalidCommandOperationCode)
+  for (const hex of ['01', '5d', '7f', 'c1', 'ff']) failsWith(t, send(hex), senseCodes.invalidCommandOperationCode)
 })
 
 t.test('NACA: 5/24/00, since NORMACA is zero [SAM-5 §5.2]', async t => {

@@ -10,7 +10,6 @@ export type { Agreed, LoggedIn, LoginOptions } from './login.js'
 export { INITIATOR_NAME, identityKeys, LoginRefused, login } from './login.js'
 export type { LoginAnswer } from './login-talk.js'
 export { LoginTalk, randomIsid, transit } from './login-talk.js'
-export { overwriteList, provisioningCdb, sanitizeAction, unmapList } from './provisioning-cdb.js'
 export type { FullStatus, PrOutFields } from './persistent-reserve.js'
 export {
   persistentReserveIn,
@@ -22,6 +21,7 @@ export {
   readReservation,
   transportId,
 } from './persistent-reserve.js'
+export { overwriteList, provisioningCdb, sanitizeAction, unmapList } from './provisioning-cdb.js'
 export type { ReceivedPdu } from './received-pdu.js'
 export { decodeAs } from './received-pdu.js'
 export type { TextKeys, TextPairs } from './text-keys.js'

@@ -21,6 +21,12 @@ export interface CommandRow {
 const SUITES_OF: Readonly<Record<string, string>> = {
   'EXTENDED COPY(LID1)': 'ExtendedCopy',
   'ORWRITE(16)': 'OrWrite',
+  'PERSISTENT RESERVE IN/READ KEYS': 'PrinReadKeys',
+  'PERSISTENT RESERVE IN/REPORT CAPABILITIES': 'PrinReportCapabilities',
+  'PERSISTENT RESERVE OUT/CLEAR': 'ProutClear',
+  'PERSISTENT RESERVE OUT/PREEMPT': 'ProutPreempt',
+  'PERSISTENT RESERVE OUT/REGISTER': 'ProutRegister',
+  'PERSISTENT RESERVE OUT/RESERVE': 'ProutReserve',
   'PREVENT ALLOW MEDIUM REMOVAL': 'PreventAllow',
   'REPORT SUPPORTED OPERATION CODES': 'ReportSupportedOpcodes',
   'WRITE ATOMIC(16)': 'WriteAtomic16',

@@ -9,18 +9,6 @@ export interface NotYet {
 
 export const notYet: readonly NotYet[] = [
   {
-    tests: [
-      'PrinReadKeys',
-      'PrinReportCapabilities',
-      'PrinServiceactionRange',
-      'ProutClear',
-      'ProutPreempt',
-      'ProutRegister',
-      'ProutReserve',
-    ],
-    why: 'there are no persistent reservations',
-  },
-  {
     tests: ['CompareAndWrite.InvalidDataOutSize'],
     why: 'it wants several logical blocks in a physical one; protocol/atomic.test.ts does the same',
   },
