@@ -44,6 +44,7 @@ export class Lun implements Context {
     this.#lu = {
       sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
       blockBytes: spec.blockBytes,
+      physicalBlockBytes: grant.physicalBlockBytes,
       identity,
       product: grant.product,
       readOnly: grant.readOnly,

@@ -6,6 +6,7 @@
  * again. What is erased is deallocated, also where a base shone through; what is overwritten is synced after each pass, since
  * passes that overtake each other in a cache would be one.
  */
+import { setTimeout } from 'node:timers/promises'
 import { type ControlBlock, VOLUME_STAGE } from '@scsipub/contract'
 import { type Provisioning, SECTOR_BYTES, VolumeError, writeFailure } from '@scsipub/volume'
 import { type Extent, inPieces } from './operations/pieces.js'
@@ -15,6 +16,8 @@ const ERASE_PIECE_BYTES = 256 << 20
 const OVERWRITE_PIECE_BYTES = 1 << 20
 /** So much is overwritten before it is flushed, lest it fill the memory that others write to. */
 const FLUSH_BYTES = 64 << 20
+/** Overwriting goes no faster: a disk that does more has others to serve meanwhile. Bytes a millisecond. */
+const OVERWRITE_PACE = (256 << 20) / 1000
 /** PROGRESS INDICATION counts in 65536ths and never says that all is done [SPC-4 §4.5.2.4.4]. */
 const PROGRESS_MAX = 0xffff
 
@@ -115,6 +118,7 @@ export class Sanitizer {
     const passes = plan.method === 'erase' ? 1 : plan.data.length / blockBytes
     for (let pass = 0; pass < passes && !this.#stopping; pass++) {
       const block = plan.data.subarray(pass * blockBytes, (pass + 1) * blockBytes)
+      const began = performance.now()
       let unflushed = 0
       await inPieces(whole, plan.method === 'erase' ? ERASE_PIECE_BYTES : OVERWRITE_PIECE_BYTES, async piece => {
         if (this.#stopping) return
@@ -126,6 +130,8 @@ export class Sanitizer {
         if (plan.method === 'erase' || unflushed < FLUSH_BYTES) return
         unflushed = 0
         await this.#volume.flush()
+        const bytes = (piece.first + piece.count) * SECTOR_BYTES
+        await setTimeout(Math.max(0, began + bytes / OVERWRITE_PACE - performance.now()))
       })
       if (!this.#stopping) await this.#volume.flush()
     }

@@ -241,8 +241,8 @@ export class Logins {
 function grantOf(target: Target, lun: number, volume: LunGrant['volume']): LunGrant {
   const disk = target.disks[lun]
   if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
-  const { readOnly, removable, thin } = disk.kind
-  return { lun, product: disk.product, readOnly, removable, thin, volume }
+  const { blockBytes, physicalBlockBytes = blockBytes, readOnly, removable, thin } = disk.kind
+  return { lun, product: disk.product, physicalBlockBytes, readOnly, removable, thin, volume }
 }
 
 function connectionGone(): LoginRefusal {

@@ -25,6 +25,8 @@ export interface Disk {
 /** What initiators may do with a disk, beside reading it. */
 export interface DiskKind {
   readonly blockBytes: number
+  /** That of a logical block unless told. */
+  readonly physicalBlockBytes?: number
   readonly readOnly: boolean
   readonly removable: boolean
   readonly thin: boolean

@@ -15,6 +15,8 @@ export interface LunConfig {
   readonly sizeBytes?: number
   /** Size of a logical block, 512 unless told; `sizeBytes` is a multiple of it. */
   readonly blockBytes?: 512 | 4096
+  /** Size of a physical block, that of a logical one unless told, and not less: what initiators had better align to. */
+  readonly physicalBlockBytes?: 512 | 4096
   /** Initiators can read it only. */
   readonly readOnly?: boolean
   /** A medium that initiators can eject and load. */

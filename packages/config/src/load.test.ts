@@ -61,7 +61,9 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
       {
         name: 'cd',
         auth: 'none',
-        luns: [{ image: 'd', blockBytes: 4096, readOnly: true, removable: true, thin: false }],
+        luns: [
+          { image: 'd', blockBytes: 4096, physicalBlockBytes: 4096, readOnly: true, removable: true, thin: false },
+        ],
       },
       { name: 'guarded', auth: CHAP, luns: [{ sizeBytes: 512 }] },
     ],
@@ -190,6 +192,15 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
     'a disk that is not whole blocks',
     { targets: [{ name: 'a', auth: 'none', luns: [lun, { sizeBytes: 4608, blockBytes: 4096 }] }] },
     /^targets\[0\]\.luns\[1\]\.sizeBytes must be a multiple of its "blockBytes", 4096; it is 4608/,
+  ],
+  [
+    'physical blocks that are less than logical ones',
+    {
+      targets: [
+        { name: 'a', auth: 'none', luns: [{ ...lun, sizeBytes: 4096, blockBytes: 4096, physicalBlockBytes: 512 }] },
+      ],
+    },
+    /^targets\[0\]\.luns\[0\]\.physicalBlockBytes must not be less than its "blockBytes", 4096; it is 512/,
   ],
   [
     'blocks of another size',

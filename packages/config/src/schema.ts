@@ -33,6 +33,7 @@ const lun = section({
   image: name,
   sizeBytes: diskBytes,
   blockBytes: { enum: [512, 4096], explain: 'must be 512 or 4096' },
+  physicalBlockBytes: { enum: [512, 4096], explain: 'must be 512 or 4096' },
   readOnly: flag,
   removable: flag,
   thin: flag,

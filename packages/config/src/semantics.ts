@@ -59,6 +59,11 @@ function checkDisks(faults: Fault[], targets: unknown): void {
       const [sizeBytes, blockBytes] = [at(lun, 'sizeBytes'), at(lun, 'blockBytes')]
       if (sizeBytes === undefined && at(lun, 'image') === undefined)
         faults.push({ path, text: 'must have "sizeBytes", "image", or both' })
+      if (blockBytes === 4096 && at(lun, 'physicalBlockBytes') === 512)
+        faults.push({
+          path: `${path}.physicalBlockBytes`,
+          text: 'must not be less than its "blockBytes", 4096; it is 512',
+        })
       if (typeof sizeBytes !== 'number' || blockBytes !== 4096 || sizeBytes % blockBytes === 0) return
       const text = `must be a multiple of its "blockBytes", ${blockBytes}; it is ${sizeBytes}`
       faults.push({ path: `${path}.sizeBytes`, text })

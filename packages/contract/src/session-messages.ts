@@ -126,6 +126,7 @@ export type SupervisorNotice = JTDDataType<typeof supervisorNoticeSchema>
 export interface LunGrant {
   lun: number
   product: string
+  physicalBlockBytes: number
   readOnly: boolean
   removable: boolean
   thin: boolean

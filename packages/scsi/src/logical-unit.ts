@@ -23,6 +23,8 @@ export interface LogicalUnit {
   readonly sizeBlocks: number
   /** Bytes in a logical block: 512 or 4096. */
   readonly blockBytes: number
+  /** Bytes in a physical block, `blockBytes` times a power of two; absent means `blockBytes`. */
+  readonly physicalBlockBytes?: number
   readonly identity: {
     /** NAA IEEE Registered Extended designator: 32 hexadecimal digits, the first one 6. */
     readonly naa: string
@@ -71,6 +73,11 @@ export interface Context {
   readonly lun: number
   readonly target: Target
   readonly nexus: Nexus
+}
+
+/** Logical blocks in a physical one. */
+export function blocksPerPhysicalBlock({ blockBytes, physicalBlockBytes = blockBytes }: LogicalUnit): number {
+  return physicalBlockBytes / blockBytes
 }
 
 /** Whether blocks can be accessed at all. */

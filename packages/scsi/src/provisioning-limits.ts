@@ -22,6 +22,14 @@ export function maxWriteSameBlocks({ maxTransferBlocks }: LogicalUnit): number {
   return maxTransferBlocks
 }
 
+/**
+ * Whether a WRITE SAME without a length is taken as one to the end of the unit, within the limit on lengths; else WSNZ is set. Not where
+ * blocks can be given back: there it is more often a mistake.
+ */
+export function lengthMayBeOpen({ thin }: LogicalUnit): boolean {
+  return !thin
+}
+
 /** OPTIMAL UNMAP GRANULARITY: blocks in a page of the file below. */
 export function unmapGranularityBlocks({ blockBytes }: LogicalUnit): number {
   return Math.max(1, GRANULARITY_BYTES / blockBytes)

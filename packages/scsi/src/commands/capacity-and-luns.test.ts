@@ -32,6 +32,7 @@ t.test('READ CAPACITY(16): 32 bytes, thin, not protected [SBC-3 §5.16.2]', asyn
   const tail = (lu: typeof disk) =>
     dataOf(send('9e 10 0000000000000000 00000020 00 00', contextOf(lu))).toString('hex', 8, 16)
   t.equal(tail(disk), '000002000000c000')
+  t.equal(tail({ ...disk, physicalBlockBytes: 4096 }), '000002000003c000', 'eight logical blocks in a physical one')
   t.equal(tail({ ...disk, thin: false }), '0000020000000000', 'a fully provisioned unit is not thin')
   for (let length = 0; length <= 33; length++) {
     t.equal(

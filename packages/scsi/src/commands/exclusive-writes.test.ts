@@ -5,7 +5,7 @@ import { reservationClass } from '../dispatch.js'
 import type { LogicalUnit } from '../logical-unit.js'
 import { transferDirection, transferLengthBytes } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
-import { cdbOf, contextOf, disk, failsWith, send } from '../test-fixture.js'
+import { cdbOf, contextOf, dataOf, disk, failsWith, send } from '../test-fixture.js'
 
 const hex = (value: bigint | number, bytes: number): string =>
   BigInt(value)
@@ -105,4 +105,19 @@ t.test(
 
 t.test('WRITE ATOMIC: beyond the end goes before too long [SBC-4 §5.48]', async t => {
   failsWith(t, send(`9c 00 ${hex(disk.sizeBlocks - 1, 8)} 0000 0200 00 00`), senseCodes.lbaOutOfRange)
+})
+
+t.test('WRITE ATOMIC keeps to physical blocks, as page B0h says [SBC-4 §4.29, §6.6.4]', async t => {
+  const context = () => contextOf({ ...disk, physicalBlockBytes: 4096 })
+  const at = (lba: string, blocks: string) => send(`9c 00 ${lba} 0000 ${blocks} 00 00`, context())
+  t.match(at('0000000000000010', '0018'), { kind: 'exclusive', operation: 'writeAtomic', lba: 16, blocks: 24 })
+  failsWith(t, at('0000000000000001', '0008'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 2, bit: 7 } })
+  failsWith(t, at('0000000000000008', '0009'), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 12, bit: 7 } })
+  const page = dataOf(send('12 01 b0 00ff 00', context()))
+  t.same([page.readUInt32BE(48), page.readUInt32BE(52)], [8, 8])
+  t.same(
+    [...dataOf(send('12 01 b0 00ff 00')).subarray(48, 56)],
+    Array(8).fill(0),
+    'where they are logical ones: nothing',
+  )
 })

@@ -5,7 +5,7 @@
 import { bit, bits, u8, u16 } from '@scsipub/bytes'
 import { cdb, lba64 } from '../cdb.js'
 import type { Command, TableEntry } from '../command.js'
-import type { LogicalUnit } from '../logical-unit.js'
+import { blocksPerPhysicalBlock, type LogicalUnit } from '../logical-unit.js'
 import { checkCondition, good, invalidFieldInCdb } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
 import { outOfRange, tooLong } from './block-range.js'
@@ -19,6 +19,12 @@ export function maxCompareAndWriteBlocks(lu: LogicalUnit): number {
 /** MAXIMUM ATOMIC TRANSFER LENGTH of page B0h, in blocks. */
 export function maxAtomicBlocks(lu: LogicalUnit): number {
   return Math.min(256, lu.maxTransferBlocks)
+}
+
+/** ATOMIC ALIGNMENT and ATOMIC TRANSFER LENGTH GRANULARITY of page B0h, in blocks: those of a physical block; 0 where that is one logical block. */
+export function atomicGranularityBlocks(lu: LogicalUnit): number {
+  const blocks = blocksPerPhysicalBlock(lu)
+  return blocks > 1 ? blocks : 0
 }
 
 const flags = { protect: bits(1, 5, 3), dpo: bit(1, 4), fua: bit(1, 3) }
@@ -86,7 +92,9 @@ export const writeAtomic16: Command['run'] = (cdb, offset, _context, lu) => {
   const blocks = get.transferLength(cdb, offset)
   const fault = outOfRange(cdb, offset, lu, lba, blocks)
   if (fault !== undefined) return fault
-  if (blocks > maxAtomicBlocks(lu)) return invalidFieldInCdb(pointer.transferLength)
+  const granularity = atomicGranularityBlocks(lu) || 1
+  if (lba % granularity !== 0) return invalidFieldInCdb(pointer.logicalBlockAddress) // [SBC-4 §4.29]
+  if (blocks > maxAtomicBlocks(lu) || blocks % granularity !== 0) return invalidFieldInCdb(pointer.transferLength)
   if (blocks === 0) return good
   const fua = get.fua(cdb, offset)
   return { kind: 'exclusive', operation: 'writeAtomic', lba, blocks, fua, lengthField: pointer.transferLength }

@@ -1,9 +1,9 @@
 // READ CAPACITY (10) and (16) [SBC-3 §5.15, §5.16]. A thin unit can unmap (LBPME), and what is unmapped reads as zeros (LBPRZ).
-// Protection information is not supported, and a physical block is a logical block.
+// Protection information is not supported, and the first physical block begins at LBA 0.
 
 import { bit, bits, layout, u32, u64 } from '@scsipub/bytes'
 import { cdb, lba64 } from '../cdb.js'
-import type { Context, LogicalUnit } from '../logical-unit.js'
+import { blocksPerPhysicalBlock, type Context, type LogicalUnit } from '../logical-unit.js'
 import type { Outcome } from '../outcome.js'
 import { dataIn, invalidFieldInCdb } from '../outcome.js'
 
@@ -49,6 +49,7 @@ export function readCapacity16(cdb: Buffer, offset: number, _context: Context, l
   const data = capacity16.encode({
     returnedLogicalBlockAddress: BigInt(lu.sizeBlocks - 1),
     logicalBlockLengthInBytes: lu.blockBytes,
+    logicalBlocksPerPhysicalBlockExponent: Math.log2(blocksPerPhysicalBlock(lu)),
     lbpme: lu.thin,
     lbprz: lu.thin,
   })

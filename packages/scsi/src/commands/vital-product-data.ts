@@ -8,6 +8,7 @@ import { bit, bits, layout, u8, u16, u32, u64 } from '@scsipub/bytes'
 import type { Context, LogicalUnit } from '../logical-unit.js'
 import { REPORT_LUNS_WLUN } from '../lun.js'
 import {
+  lengthMayBeOpen,
   MAX_UNMAP_DESCRIPTORS,
   maxUnmapBlocks,
   maxWriteSameBlocks,
@@ -15,7 +16,7 @@ import {
   unmapGranularityBlocks,
 } from '../provisioning-limits.js'
 import { deviceIdentification, scsiPorts } from './device-identification.js'
-import { maxAtomicBlocks, maxCompareAndWriteBlocks } from './exclusive-writes.js'
+import { atomicGranularityBlocks, maxAtomicBlocks, maxCompareAndWriteBlocks } from './exclusive-writes.js'
 import { maxPrefetchBlocks } from './pre-fetch.js'
 import { thirdPartyCopyPage } from './third-party-copy-page.js'
 
@@ -111,10 +112,12 @@ const GRANULARITY_BYTES = 4096
 function blockLimits(lu: LogicalUnit): Buffer {
   const { blockBytes, maxTransferBlocks } = lu
   return blockLimitsBody.encode({
-    wsnz: true,
+    wsnz: !lengthMayBeOpen(lu),
     maximumCompareAndWriteLength: maxCompareAndWriteBlocks(lu),
     maximumPrefetchLength: Math.min(maxPrefetchBlocks(lu), 0xffff_ffff),
     maximumAtomicTransferLength: maxAtomicBlocks(lu),
+    atomicAlignment: atomicGranularityBlocks(lu),
+    atomicTransferLengthGranularity: atomicGranularityBlocks(lu),
     optimalTransferLengthGranularity: Math.max(1, GRANULARITY_BYTES / blockBytes),
     maximumTransferLength: Math.min(maxTransferBlocks, 0xffff_ffff),
     ...(lu.thin && {

@@ -3,7 +3,7 @@
 import t from 'tap'
 import type { Outcome } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
-import { contextOf, disk, failsWith, send } from '../test-fixture.js'
+import { contextOf, dataOf, disk, failsWith, send } from '../test-fixture.js'
 
 const both = (flags: string, lba: string, blocks: string): string[] => [
   `41 ${flags} 0000${lba} 00 ${blocks} 00`,
@@ -82,3 +82,19 @@ t.test(
       failsWith(t, send(hex, thick), senseCodes.invalidFieldInCdb, { field: { in: 'cdb', byte: 1, bit: 3 } })
   },
 )
+
+t.test('without a length: to the end of a fully provisioned unit [SBC-3 §5.42.1, §6.6.4]', async t => {
+  const small = { ...disk, thin: false, sizeBlocks: 2049 }
+  const at = (lba: string, lu = small) => send(`93 01 ${lba} 00000000 00 00`, contextOf(lu))
+  t.match(at('00000000000007ff'), { kind: 'provision', operation: { name: 'writeSame', lba: 2047, blocks: 2 } })
+  t.match(at('0000000000000001'), { kind: 'provision', operation: { lba: 1, blocks: 2048 } })
+  failsWith(t, at('0000000000000000'), senseCodes.invalidFieldInCdb)
+  t.match(at('0000000000000801'), { kind: 'status', status: 0 }, 'nothing is left behind the last block')
+  failsWith(t, at('0000000000000802'), senseCodes.lbaOutOfRange, { information: 0x802n })
+  const wsnz = (lu: typeof disk) => dataOf(send('12 01 b0 00ff 00', contextOf(lu)))[4]! & 1
+  t.equal(wsnz(small), 0)
+  for (const other of [disk, { ...small, thin: true }]) {
+    t.equal(wsnz(other), 1)
+    failsWith(t, at('0000000000000000', other), senseCodes.invalidFieldInCdb)
+  }
+})

@@ -9,8 +9,8 @@ import type { Cdb } from '../cdb.js'
 import { cdb, lba64 } from '../cdb.js'
 import type { Command } from '../command.js'
 import type { Outcome } from '../outcome.js'
-import { checkCondition, invalidFieldInCdb } from '../outcome.js'
-import { maxWriteSameBlocks } from '../provisioning-limits.js'
+import { checkCondition, good, invalidFieldInCdb } from '../outcome.js'
+import { lengthMayBeOpen, maxWriteSameBlocks } from '../provisioning-limits.js'
 import { senseCodes } from '../sense-codes.js'
 import { outOfRange } from './block-range.js'
 
@@ -50,11 +50,14 @@ export function writeSame(
     if (unmap && !lu.thin) return invalidFieldInCdb(pointer.unmap)
     if (lu.readOnly) return checkCondition(senseCodes.writeProtected)
     const lba = get.logicalBlockAddress(cdb, offset)
-    const blocks = get.numberOfLogicalBlocks(cdb, offset)
-    // Zero would mean all blocks to the last one, which WSNZ denies [SBC-3 §5.42.1, §6.6.4].
-    if (blocks === 0 || blocks > maxWriteSameBlocks(lu)) return invalidFieldInCdb(pointer.numberOfLogicalBlocks)
+    const told = get.numberOfLogicalBlocks(cdb, offset)
+    // Zero means all blocks to the last one, which WSNZ denies [SBC-3 §5.42.1, §6.6.4].
+    if (told === 0 && !lengthMayBeOpen(lu)) return invalidFieldInCdb(pointer.numberOfLogicalBlocks)
+    const blocks = told === 0 ? Math.max(0, lu.sizeBlocks - lba) : told
+    if (blocks > maxWriteSameBlocks(lu)) return invalidFieldInCdb(pointer.numberOfLogicalBlocks)
     const fault = outOfRange(cdb, offset, lu, lba, blocks)
     if (fault !== undefined) return fault
+    if (blocks === 0) return good
     const fill = (block: Buffer): Outcome => ({
       kind: 'provision',
       operation: { name: 'writeSame', lba, blocks, block, unmap, anchor },
