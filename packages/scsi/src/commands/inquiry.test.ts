@@ -107,8 +107,8 @@ t.test('page B0h: lengths, limits of UNMAP, WRITE SAME and WRITE ATOMIC [SBC-3 Â
   const thick = page('b0', contextOf({ ...disk, thin: false }))
   t.equal(
     thick.toString('hex'),
-    lengths + '00'.repeat(16) + writeSame + atomic,
-    'a fully provisioned unit cannot unmap',
+    lengths.replace('00b0003c01', '00b0003c00') + '00'.repeat(16) + writeSame + atomic,
+    'a fully provisioned unit cannot unmap, and takes a WRITE SAME without a length',
   )
   t.equal(page('b0', contextOf({ ...disk, blockBytes: 4096 })).readUInt16BE(6), 1)
 })
