@@ -7,6 +7,7 @@ import t from 'tap'
 import { Exclusion } from './exclusion.js'
 import { PersistentReservations } from './persistent-reservations.js'
 import { ReservationFile } from './reservation-file.js'
+import { bench, spec } from './test-bench.js'
 
 const A = 'iqn.2025-01.test:a,i,0x000000000001'
 const B = 'iqn.2025-01.test:b,i,0x000000000001'
@@ -65,7 +66,8 @@ t.test('a change waits for I/O in flight, and is not answered before it has ende
   void fenced.then(() => {
     answered = true
   })
-  while (!control.gateClosed) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; turn < 100 && !control.gateClosed; turn++) await new Promise(resolve => setImmediate(resolve))
+  t.ok(control.gateClosed)
   await new Promise(resolve => setTimeout(resolve, 20))
   t.notOk(answered, 'the write of the victim is under way')
   t.notOk(control.enter(4), 'and no other one begins')
@@ -171,4 +173,29 @@ t.test('a state that cannot be is refused though its checksum is right', async t
     file.store(state)
     t.throws(() => file.load(), { code: 'damaged', message: /contradicts itself/ }, JSON.stringify(state))
   }
+})
+
+t.test('a volume whose reservations are damaged is refused, and it alone', async t => {
+  const dataDir = t.testdir()
+  const first = bench(dataDir)
+  for (const volumeId of ['disk', 'other']) {
+    await first.engine.open(spec(volumeId))
+    const { reservations } = await first.engine.volume(volumeId)
+    await reservations.change(A, register(KEY_A, true))
+  }
+  await first.engine.close()
+  const path = join(dataDir, 'volumes', 'disk', 'reservations.json')
+  const text = readFileSync(path, 'utf8')
+  writeFileSync(path, text.replace(KEY_A, KEY_B))
+  const second = bench(dataDir)
+  await t.rejects(second.engine.open(spec('disk')), {
+    code: 'damaged',
+    message: /reservations\.json has a wrong checksum/,
+  })
+  await second.engine.open(spec('other'))
+  t.same((await second.engine.volume('other')).reservations.state.registrations.length, 1)
+  writeFileSync(path, text)
+  await second.engine.open(spec('disk'))
+  t.same((await second.engine.volume('disk')).reservations.state.registrations.length, 1)
+  await second.engine.close()
 })
