@@ -93,7 +93,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     this.#connection.flush()
   }
 
-  end(outcome: 'logout' | 'dropped' | 'reinstated', why: string): void {
+  end(outcome: 'logout' | 'dropped' | 'reinstated' | 'reset', why: string): void {
     this.send({ type: 'connection.end', outcome, why })
   }
 
@@ -227,9 +227,9 @@ export class ConnectionActor implements ConnectionActions, Member {
   }
 
   /** Begins a session with this connection. */
-  #begin({ parameters, cid }: LoggedIn, { luns: grants, nexusLost, expCmdSn }: NewSession): Session {
+  #begin({ parameters, cid }: LoggedIn, { luns: grants, nexusLost, poweredOn, expCmdSn }: NewSession): Session {
     const services = this.#services
-    const { sessions, engine } = services
+    const { sessions, engine, supervisor } = services
     const { connectionId: sessionId } = this.task
     const target = {
       name: parameters.targetName ?? '',
@@ -238,8 +238,9 @@ export class ConnectionActor implements ConnectionActions, Member {
     }
     const port = initiatorPortName(parameters.initiatorName, parameters.isid)
     const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, { id: sessionId, port, services })]))
-    if (nexusLost) {
-      for (const lun of luns.values()) establishUnitAttention(lun.nexus.unitAttentions, senseCodes.itNexusLossOccurred)
+    for (const { nexus } of luns.values()) {
+      if (nexusLost) establishUnitAttention(nexus.unitAttentions, senseCodes.itNexusLossOccurred)
+      if (poweredOn) establishUnitAttention(nexus.unitAttentions, senseCodes.powerOnOccurred)
     }
     const session = new Session(
       {
@@ -251,6 +252,9 @@ export class ConnectionActor implements ConnectionActions, Member {
         tokenFiles: services.tokenFiles,
         abortEverywhere: async ({ volumeId }, reset) => {
           await engine.ask({ kind: 'volume.abort', volumeId, sessionId, reset })
+        },
+        resetTarget: async () => {
+          await supervisor.ask({ kind: 'target.reset', sessionId })
         },
         ended: () => sessions.delete(parameters.tsih),
       },

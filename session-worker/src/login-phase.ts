@@ -35,6 +35,7 @@ export type Supervisor = Requester<SupervisorRequest, SupervisorReplies>
 export interface NewSession {
   readonly luns: readonly LunGrant[]
   readonly nexusLost: boolean
+  readonly poweredOn: boolean
   readonly expCmdSn: number
 }
 

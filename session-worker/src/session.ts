@@ -23,7 +23,7 @@ import type { TokenFiles } from './token-files.js'
 export interface Member {
   /** Settles, either way, when none of its I/O is under way any more. */
   readonly done: Promise<unknown>
-  end(outcome: 'logout' | 'dropped' | 'reinstated', why: string): void
+  end(outcome: 'logout' | 'dropped' | 'reinstated' | 'reset', why: string): void
 }
 
 export interface SessionFacts {
@@ -37,6 +37,8 @@ export interface SessionFacts {
   readonly tokenFiles: TokenFiles
   /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
   abortEverywhere(lun: Lun, reset: boolean): Promise<void>
+  /** Has the sessions of the target end, this one too, as far as they are the initiator's affair. */
+  resetTarget(): Promise<void>
   /** The session has ended; its volumes have been given back. */
   ended(): void
 }
@@ -184,6 +186,10 @@ export class Session implements SessionActions {
 
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
     return this.#facts.abortEverywhere(lun, reset)
+  }
+
+  resetTarget(): Promise<void> {
+    return this.#facts.resetTarget()
   }
 
   /**

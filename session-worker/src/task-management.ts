@@ -2,7 +2,8 @@
  * Task management: ends tasks of this session, and answers when none of their I/O is under way any more. [7143 §11.5, §11.6]
  *
  * CLEAR TASK SET and LOGICAL UNIT RESET concern the tasks of every nexus: they go to the storage engine, which has all workers do it,
- * this one included. TARGET WARM RESET is that for every LUN. Left out: TARGET COLD RESET, which may be refused.
+ * this one included. TARGET WARM RESET is that for every LUN; TARGET COLD RESET is more, the target's sessions end after the answer, which the
+ * supervisor sees to. Left out: TASK REASSIGN, which is for ErrorRecoveryLevel 2.
  */
 
 import type { TaskManagementRequest } from '@scsipub/iscsi'
@@ -25,18 +26,22 @@ export function taskManagementPdu(phase: FullFeature, buffer: Buffer, head: numb
   if (taskManagementRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
   const lun = decodeLun(buffer, head + LUN_AT)
   const refused = afterEarlierCommands(phase, request, () => {
-    const { response, busy } = carryOut(phase, request, lun)
-    const tag = request.initiatorTaskTag
-    if (busy.length === 0) answer(phase, tag, response)
-    else phase.tasks.later(Promise.all(busy), () => answer(phase, tag, response))
+    const { response, busy, afterwards } = carryOut(phase, request, lun)
+    const finish = () => {
+      answer(phase, request.initiatorTaskTag, response)
+      afterwards?.()
+    }
+    if (busy.length === 0) finish()
+    else phase.tasks.later(Promise.all(busy), finish)
   })
   if (refused !== undefined) reject(phase, refused, buffer, head)
 }
 
-/** `busy`: I/O of the tasks that were ended, which has to settle before the answer. */
+/** `busy`: I/O of the tasks that were ended, which has to settle before the answer; `afterwards`: what follows it. */
 interface Result {
   readonly response: number
   readonly busy: readonly Promise<void>[]
+  readonly afterwards?: () => void
 }
 
 function carryOut(phase: FullFeature, request: TaskManagementRequest, number: number): Result {
@@ -60,15 +65,26 @@ function carryOut(phase: FullFeature, request: TaskManagementRequest, number: nu
         busy: [phase.abortEverywhere(lun, request.function === TaskManagementFunction.logicalUnitReset)],
       }
     case TaskManagementFunction.targetWarmReset:
-      return {
-        response: functionComplete,
-        busy: [...phase.luns.values()].map(unit => phase.abortEverywhere(unit, true)),
-      }
+      return { response: functionComplete, busy: resetUnits(phase) }
+    case TaskManagementFunction.targetColdReset:
+      return { response: functionComplete, busy: resetUnits(phase), afterwards: () => endSessions(phase) }
     case TaskManagementFunction.taskReassign:
       return only(reassignmentNotSupported)
     default:
       return only(functionNotSupported)
   }
+}
+
+function resetUnits(phase: FullFeature): Promise<void>[] {
+  return [...phase.luns.values()].map(lun => phase.abortEverywhere(lun, true))
+}
+
+/** The initiator has its answer; nothing more of it is taken, and the connections end [7143 §11.5.1]. */
+function endSessions(phase: FullFeature): void {
+  const { session, connection, tasks } = phase
+  connection.flush()
+  const busy = session.phases.flatMap(other => other.halt())
+  tasks.later(Promise.all([...busy, session.resetTarget()]), () => {})
 }
 
 /** "Task does not exist" is for a task that has ended, or a number that is not in the window [7143 §11.6.1]. */

@@ -21,6 +21,8 @@ import type { HostedConnection, Session, SessionHost } from './session-host.js'
 import { type Target, volumeSpec } from './targets.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
+/** What a connection asks while it logs in, or in discovery. */
+type Question = Exclude<SupervisorRequest, { kind: 'target.reset' }>
 type Opened = SupervisorReplies['nexus.open']
 
 export interface LoginParts {
@@ -51,7 +53,7 @@ export class Logins {
   }
 
   /** Answers one request of a connection; the value is the reply. */
-  async serve(request: SupervisorRequest): Promise<SupervisorReplies[SupervisorRequest['kind']]> {
+  async serve(request: Question): Promise<SupervisorReplies[Question['kind']]> {
     if (request.kind === 'targets.list') return this.#list(request)
     const reply = await this.#answer(request)
     if ('refuse' in reply) this.#logRefusal(request, reply.refuse)
@@ -122,7 +124,8 @@ export class Logins {
       remote: connection.remoteAddress,
       reinstated: nexus.reinstated,
     })
-    return { tsih: nexus.tsih, nexusLost: nexus.reinstated, luns: opened.luns }
+    const poweredOn = registry.takePowerOn(session.id)
+    return { tsih: nexus.tsih, nexusLost: nexus.reinstated, poweredOn, luns: opened.luns }
   }
 
   /**

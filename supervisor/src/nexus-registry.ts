@@ -18,6 +18,7 @@
  */
 import type { LoginRefusal } from '@scsipub/contract'
 import { outOfResources, serviceUnavailable, sessionDoesNotExist } from './login-status.js'
+import { PowerOnMemory } from './power-on-memory.js'
 import { TsihAllocator } from './tsih.js'
 
 export interface NexusClaim {
@@ -41,7 +42,7 @@ export interface Sessions {
   /** Whether the session's run goes on. */
   isLive(sessionId: number): boolean
   /** Ends the session and waits for its run to end, within bounds; false when it would not. */
-  end(sessionId: number, outcome: 'reinstated' | 'dropped', why: string): Promise<boolean>
+  end(sessionId: number, outcome: 'reinstated' | 'dropped' | 'reset', why: string): Promise<boolean>
 }
 
 interface Nexus {
@@ -56,6 +57,7 @@ export class NexusRegistry {
   readonly #byKey = new Map<string, Nexus>()
   readonly #bySession = new Map<number, Nexus>()
   readonly #byTsih = new Map<number, Nexus>()
+  readonly #powerOn = new PowerOnMemory()
   readonly #queues = new Map<string, Promise<unknown>>()
 
   constructor(sessions: Sessions) {
@@ -100,6 +102,18 @@ export class NexusRegistry {
     if (this.#byKey.get(nexus.key) === nexus) this.#byKey.delete(nexus.key)
   }
 
+  /** The session's target was reset as by power on: the next session of its nexus has to be told. */
+  poweredOn(sessionId: number): void {
+    const key = this.#bySession.get(sessionId)?.key
+    if (key) this.#powerOn.remember(targetOf(key), key)
+  }
+
+  /** Whether the session, which has just begun, has to be told of a power on; it is asked once. */
+  takePowerOn(sessionId: number): boolean {
+    const key = this.#bySession.get(sessionId)?.key
+    return key ? this.#powerOn.take(targetOf(key), key) : false
+  }
+
   async #open(key: string, claim: NexusClaim): Promise<NexusGrant> {
     const old = this.#byKey.get(key)
     if (claim.tsih !== 0) return this.#continue(old, claim)
@@ -139,4 +153,8 @@ function stuck(): LoginRefusal {
 /** iSCSI names compare in lower case [RFC 3722]; NUL ends a text key's value, so no name can have one. */
 function keyOf({ principal, initiatorName, isid, targetName }: NexusClaim): string {
   return [principal, initiatorName.toLowerCase(), isid, targetName.toLowerCase()].join('\0')
+}
+
+function targetOf(key: string): string {
+  return key.slice(key.lastIndexOf('\0') + 1)
 }

@@ -18,6 +18,7 @@ import { Logins } from './logins.js'
 import { NexusRegistry } from './nexus-registry.js'
 import { SessionPool } from './pool.js'
 import { type EndLimits, SessionHost } from './session-host.js'
+import { resetTarget } from './target-reset.js'
 import { TargetDirectory, volumeSpec } from './targets.js'
 
 export interface ServerOptions {
@@ -126,7 +127,11 @@ export class Server {
       log,
       attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
       detach: slot => engine.ask({ kind: 'worker.detach', slot }),
-      serve: request => logins.serve(request),
+      serve: async request => {
+        if (request.kind !== 'target.reset') return logins.serve(request)
+        resetTarget(request.sessionId, { hosts: () => host, registry, directory, log })
+        return {}
+      },
       onFailure,
     })
     undo.push(() => pool.close())

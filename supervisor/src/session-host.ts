@@ -96,6 +96,11 @@ export class SessionHost implements Sessions {
     return this.#sessions.get(sessionId)
   }
 
+  /** Sessions that have logged in to a target. */
+  sessionsOf(target: string): Session[] {
+    return [...this.#sessions.values()].filter(({ login }) => login?.target === target)
+  }
+
   isLive(sessionId: number): boolean {
     return this.#sessions.has(sessionId)
   }
@@ -134,7 +139,7 @@ export class SessionHost implements Sessions {
   }
 
   /** [7143 §6.3.5] wants the old session ended before the new one is answered; a session that will not end is cut off. */
-  async end(sessionId: number, outcome: 'reinstated' | 'dropped', why: string): Promise<boolean> {
+  async end(sessionId: number, outcome: 'reinstated' | 'dropped' | 'reset', why: string): Promise<boolean> {
     const session = this.#sessions.get(sessionId)
     if (!session) return true
     for (const { id, worker } of session.connections) {

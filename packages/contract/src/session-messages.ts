@@ -30,7 +30,7 @@ export type ConnectionTask = JTDDataType<typeof connectionTaskSchema>
  */
 export const connectionEndSchema = {
   properties: {
-    outcome: { enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'drained', 'moved'] },
+    outcome: { enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'reset', 'drained', 'moved'] },
     why: { type: 'string' },
   },
   optionalProperties: {
@@ -102,6 +102,8 @@ export const supervisorRequestSchema = {
         localAddress: { type: 'string' },
       },
     },
+    // TARGET COLD RESET: the units are reset and the initiator is answered; what is left is to end the sessions [7143 §11.5.1].
+    'target.reset': { properties: { id: { type: 'uint32' }, sessionId: { type: 'uint32' } } },
   },
 } as const
 export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
@@ -113,7 +115,7 @@ export const supervisorNoticeSchema = {
     'connection.end': {
       properties: {
         connectionId: { type: 'uint32' },
-        outcome: { enum: ['reinstated', 'dropped'] },
+        outcome: { enum: ['reinstated', 'dropped', 'reset'] },
         why: { type: 'string' },
       },
     },
@@ -146,10 +148,17 @@ export interface TargetListing {
   addresses: { address: string; portalGroupTag: number }[]
 }
 
-/** `joins`: TSIH of the live session that the connection may be added to [7143 §6.3.1]. */
+/**
+ * `joins`: TSIH of the live session that the connection may be added to [7143 §6.3.1]. Of a new session: `nexusLost` when it took the place of
+ * another one, `poweredOn` when a TARGET COLD RESET has ended the last one of this nexus.
+ */
 export interface SupervisorReplies {
   'target.identify': LoginAuth | { refuse: LoginRefusal }
   'chap.prove': ChapProven | { refuse: LoginRefusal }
-  'nexus.open': { tsih: number; nexusLost: boolean; luns: LunGrant[] } | { joins: number } | { refuse: LoginRefusal }
+  'nexus.open':
+    | { tsih: number; nexusLost: boolean; poweredOn: boolean; luns: LunGrant[] }
+    | { joins: number }
+    | { refuse: LoginRefusal }
   'targets.list': { targets: TargetListing[] }
+  'target.reset': Record<string, never>
 }
