@@ -17,7 +17,14 @@ export interface ToolStep {
 }
 
 /** Exit codes of sg3_utils. */
-const exit = { notReady: 2, illegalRequest: 5, dataProtect: 7, miscompare: 14, conditionMet: 25 } as const
+const exit = {
+  notReady: 2,
+  illegalRequest: 5,
+  dataProtect: 7,
+  miscompare: 14,
+  reservationConflict: 24,
+  conditionMet: 25,
+} as const
 
 /** WRITE(10) of the first block. */
 const WRITE_FIRST = '2a 00 00 00 00 00 00 00 01 00'
@@ -110,6 +117,7 @@ export const toolSteps: readonly ToolStep[] = [
   },
   { code: '42', name: 'fstrim', line: 'fstrim -v /mnt', says: /bytes\) trimmed/ },
   { code: '42', name: 'trim-umount', line: 'umount /mnt && e2fsck -f -n $u' },
+  { code: '42', name: 'blkdiscard', line: 'put $u 0 /tmp/A; blkdiscard --force $u && same $u 0 /tmp/0' },
 
   // Erasing all.
   {
@@ -160,6 +168,25 @@ export const toolSteps: readonly ToolStep[] = [
   { code: '1E', name: 'allow', line: 'sg_prevent --allow $g && sg_start --eject $g' },
   { code: '1E', name: 'ejected', line: 'sg_turs $g', exit: exit.notReady },
   { code: '1E', name: 'load', line: 'sg_start --load $g; sg_turs --number=2 $g; sg_turs $g' },
+
+  // Fencing, as fence_scsi does it.
+  { code: '5F/06', name: 'pr-register', line: 'sg_persist -n -o -I -S 0xa1 -d $a' },
+  { code: '5E/00', name: 'pr-keys', line: 'sg_persist -n -i -k -d $a', says: /0xa1/ },
+  { code: '5F/01', name: 'pr-reserve', line: 'sg_persist -n -o -R -T 5 -K 0xa1 -d $a' },
+  { code: '5E/01', name: 'pr-reservation', line: 'sg_persist -n -i -r -d $a', says: /registrants only/i },
+  { code: '5E/02', name: 'pr-capabilities', line: 'sg_persist -n -i -c -d $a', says: /PTPL_C\): 1/ },
+  { code: '5E/03', name: 'pr-full-status', line: 'sg_persist -n -i -s -d $a', says: /iqn\./ },
+  { code: '5F/04', name: 'pr-preempt-own', line: 'sg_persist -n -o -P -T 5 -K 0xa1 -S 0xa1 -d $a' },
+  {
+    code: '5F/05',
+    name: 'pr-preempt-abort-unknown',
+    line: 'sg_persist -n -o -A -T 5 -K 0xa1 -S 0xb2 -d $a',
+    exit: exit.reservationConflict,
+  },
+  { code: '5F/00', name: 'pr-rekey', line: 'sg_persist -n -o -G -K 0xa1 -S 0xa2 -d $a' },
+  { code: '5F/02', name: 'pr-release', line: 'sg_persist -n -o -L -T 5 -K 0xa2 -d $a' },
+  { code: '5F/03', name: 'pr-clear', line: 'sg_persist -n -o -C -K 0xa2 -d $a' },
+  { code: '5E/00', name: 'pr-no-keys', line: 'sg_persist -n -i -k -d $a', says: /no registered/i },
 
   // Copying within the target.
   { code: '84/03', name: 'copy-limits', line: 'sg_copy_results --params $a', says: /Maximum.*segment length/i },
