@@ -14,7 +14,7 @@ export const unitChangeSchema = {
     release: { properties: {} },
     /** Software write protect, descriptor format sense. [SPC-4 §7.5.8] */
     setMode: { properties: { softwareWriteProtect: { type: 'boolean' }, descriptorSense: { type: 'boolean' } } },
-    /** Prevents the removal of the medium, or allows it again, as far as this nexus is concerned. [SPC-4 §6.15] */
+    /** Prevents the removal of the medium, or allows it again, as far as this nexus is concerned. [SBC-3 §5.10] */
     prevent: { properties: { prevented: { type: 'boolean' } } },
     eject: { properties: {} },
     load: { properties: {} },

@@ -1,4 +1,4 @@
-// A removable medium: PREVENT ALLOW MEDIUM REMOVAL [SPC-4 §6.15] and START STOP UNIT [SBC-3 §5.25], with sessions in several workers.
+// A removable medium: PREVENT ALLOW MEDIUM REMOVAL [SBC-3 §5.10] and START STOP UNIT [SBC-3 §5.25], with sessions in several workers.
 
 import { TaskManagementFunction as Fn } from '@scsipub/iscsi'
 import { status } from '@scsipub/scsi'

@@ -1,4 +1,4 @@
-// PREVENT ALLOW MEDIUM REMOVAL [SBC-3 §5.10, SPC-4 §6.15]. Each nexus prevents for itself; a medium can be removed when none does. A unit whose medium
+// PREVENT ALLOW MEDIUM REMOVAL [SBC-3 §5.10]. Each nexus prevents for itself; a medium can be removed when none does. A unit whose medium
 // cannot be removed at all takes the command and has nothing to do for it.
 
 import { bits } from '@scsipub/bytes'

@@ -1,4 +1,4 @@
-// RESERVE and RELEASE [SPC-2 §7.21, §7.16], PREVENT ALLOW MEDIUM REMOVAL [SPC-4 §6.15], target port groups [SPC-4 §6.37, §6.45] and
+// RESERVE and RELEASE [SPC-2 §7.21, §7.16], PREVENT ALLOW MEDIUM REMOVAL [SBC-3 §5.10], target port groups [SPC-4 §6.37, §6.45] and
 // REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS [SPC-4 §6.36].
 
 import t from 'tap'
@@ -56,7 +56,7 @@ t.test('what a RESERVE of another nexus lets pass, and what not [SPC-2 §5.5.1, 
 })
 
 t.test(
-  'PREVENT ALLOW MEDIUM REMOVAL: for this nexus; nothing to do where nothing can be removed [SPC-4 §6.15]',
+  'PREVENT ALLOW MEDIUM REMOVAL: for this nexus; nothing to do where nothing can be removed [SBC-3 §5.10]',
   async t => {
     t.same(send('1e 00 00 00 01', removable), { kind: 'unit', change: { name: 'prevent', prevented: true } })
     t.same(send('1e 00 00 00 00', removable), { kind: 'unit', change: { name: 'prevent', prevented: false } })

@@ -34,7 +34,7 @@ export const unitRows = {
   0x17: { name: 'RELEASE(6)', spec: 'SPC-2 §7.16', cdb: reserveRelease6Cdb, ...releaseRow },
   0x1e: {
     name: 'PREVENT ALLOW MEDIUM REMOVAL',
-    spec: 'SPC-4 §6.15',
+    spec: 'SBC-3 §5.10',
     cdb: preventAllowCdb,
     direction: 'none',
     reserved: preventAllowReservation,
