@@ -157,11 +157,13 @@ async function sessions(t: Test, server: Server): Promise<void> {
 
   await t.test('another connection of a session needs the proof too [7143 §6.3.1, §12]', async t => {
     const keys = { MaxConnections: '4' }
-    const live = await Initiator.login(portal(server), { target: ONE_WAY, chap: USER, cid: 1, keys })
-    const join = (cid: number, chap?: ChapOptions) =>
-      live.addConnection(portal(server), { target: ONE_WAY, cid, ...(chap && { chap }) })
+    const isid = Buffer.from('00023d000078', 'hex')
+    const live = await Initiator.login(portal(server), { target: ONE_WAY, isid, chap: USER, cid: 1, keys })
+    const { tsih, agreed: session } = live
+    const joinWithout = (cid: number) => Initiator.login(portal(server), { target: ONE_WAY, isid, tsih, cid, session })
+    const join = (cid: number, chap: ChapOptions) => live.addConnection(portal(server), { cid, chap })
     for (const cid of [1, 2]) {
-      t.equal(await statusOf(join(cid)), 0x0201, `CID ${cid}, without`)
+      t.equal(await statusOf(joinWithout(cid)), 0x0201, `CID ${cid}, without`)
       t.equal(await statusOf(join(cid, { ...USER, secret: 'wrong horse batte' })), 0x0201, `CID ${cid}, wrong`)
     }
     t.equal((await live.read(0, 1)).length, 512, 'the first one has not noticed')
