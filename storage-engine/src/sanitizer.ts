@@ -15,9 +15,9 @@ import type { SanitizeMarker, SanitizePlan } from './sanitize-marker.js'
 const ERASE_PIECE_BYTES = 256 << 20
 const OVERWRITE_PIECE_BYTES = 1 << 20
 /** So much is overwritten before it is flushed, lest it fill the memory that others write to. */
-const FLUSH_BYTES = 64 << 20
-/** Overwriting goes no faster: a disk that does more has others to serve meanwhile. Bytes a millisecond. */
-const OVERWRITE_PACE = (256 << 20) / 1000
+const FLUSH_BYTES = 16 << 20
+/** Overwriting goes no faster: whatever the disk could do more is for the others meanwhile. Bytes a millisecond. */
+const OVERWRITE_PACE = (64 << 20) / 1000
 /** PROGRESS INDICATION counts in 65536ths and never says that all is done [SPC-4 §4.5.2.4.4]. */
 const PROGRESS_MAX = 0xffff
 

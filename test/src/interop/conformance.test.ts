@@ -111,7 +111,7 @@ const kinds: readonly Kind[] = [
   {
     name: 'large',
     what: 'so large that overwriting it takes a while; only the test that resets it meanwhile',
-    lun: { sizeBytes: 2 ** 31 },
+    lun: { sizeBytes: 2 ** 29 },
     suites: ['Sanitize.Reset'],
     skips: [],
   },

@@ -3,7 +3,7 @@
 //
 // In the script $a and $b are ordinary disks, $r a removable one, $k one with blocks of 4096 bytes, $o a read-only one and $u one
 // to give blocks back on; /tmp/A and /tmp/B hold a block of these letters, /tmp/AB both, /tmp/0 one of zeros; `at DISK LBA`
-// prints a block and `same DISK LBA FILE` compares one. $g is $r, and $h an
+// prints a block, `same DISK LBA FILE` compares one and `bytes 0A …` prints bytes. $g is $r, and $h an
 // ordinary disk, without the kernel's block layer: that one prevents removal while it is open, and heeds what it finds write protected.
 
 export interface ToolStep {
@@ -37,6 +37,7 @@ cat /tmp/A /tmp/B > /tmp/AB
 at() { dd if=$1 bs=512 skip=$2 count=1 iflag=direct status=none; }
 put() { dd if=$3 of=$1 bs=512 seek=$2 count=1 oflag=direct conv=notrunc status=none; }
 same() { at $1 $2 | cmp - $3; }
+bytes() { for byte; do printf "\\\\$(printf %03o 0x$byte)"; done; }
 generic() { echo /dev/$(ls /sys/block/$(basename $1)/device/scsi_generic); }
 g=$(generic $r)
 h=$(generic $s)
@@ -72,6 +73,13 @@ export const toolSteps: readonly ToolStep[] = [
   },
   { code: '90', name: 'pre-fetch-16', line: 'sg_seek --pre-fetch --lba=0 --num-blocks=8 $a', exit: exit.conditionMet },
   { code: '37', name: 'defects', line: 'sg_reassign --grown $a', says: /0/ },
+  { code: 'B7', name: 'defects-12', line: 'sg_raw --request=8 $a b7 0d 00 00 00 00 00 00 00 08 00 00' },
+  { code: 'AF', name: 'verify-12', line: 'sg_raw $a af 00 00 00 00 00 00 00 00 01 00 00' },
+  {
+    code: 'AE',
+    name: 'write-verify-12',
+    line: 'sg_raw --send=512 --infile=/tmp/B $a ae 00 00 00 00 07 00 00 00 01 00 00 && same $a 7 /tmp/B',
+  },
   { code: '35', name: 'sync', line: 'sg_sync $a' },
   { code: '91', name: 'sync-16', line: 'sg_sync --16 $a' },
 
@@ -162,6 +170,8 @@ export const toolSteps: readonly ToolStep[] = [
     line: 'sdparm --six --quiet --clear=D_SENSE $h && { sdparm --get=D_SENSE $h; true; }',
     says: /D_SENSE\s+0 /,
   },
+  { code: '56', name: 'reserve-10', line: 'sg_raw $a 56 00 00 00 00 00 00 00 00 00' },
+  { code: '57', name: 'release-10', line: 'sg_raw $a 57 00 00 00 00 00 00 00 00 00' },
   { code: '16', name: 'reserve', line: 'sg_raw $a 16 00 00 00 00 00 && same $a 0 /tmp/A' },
   { code: '17', name: 'release', line: 'sg_raw $a 17 00 00 00 00 00' },
   { code: '1E', name: 'prevent', line: 'sg_prevent --prevent=1 $g; sg_start --eject $g', exit: exit.illegalRequest },
@@ -196,6 +206,28 @@ export const toolSteps: readonly ToolStep[] = [
     line: 'dd if=/dev/urandom of=$a bs=64k count=16 oflag=direct status=none; sg_xcopy if=$a of=$b count=2048 && cmp -n 1048576 $a $b',
   },
   { code: '84/00', name: 'copy-status', line: 'sg_copy_results --status --list_id=1 $a || true' },
+
+  { code: '84/04', name: 'copy-failure', line: 'sg_copy_results --failed --list_id=1 $a || true' },
+
+  // Copying by a token: the list names one block, the answer ends with the token.
+  {
+    code: '83/10',
+    name: 'populate-token',
+    line: `put $a 9 /tmp/A; { bytes 00 1e 00 00 00 00 00 00 00 00 00 00 00 00 00 10; bytes 00 00 00 00 00 00 00 09 00 00 00 01 00 00 00 00; } > /tmp/list
+  sg_raw --send=32 --infile=/tmp/list $a 83 10 00 00 00 00 00 00 00 07 00 00 00 20 00 00`,
+  },
+  {
+    code: '84/07',
+    name: 'token',
+    line: `sg_raw --request=1024 --outfile=/tmp/answer $a 84 07 00 00 00 07 00 00 00 00 00 00 04 00 00 00
+  tail -c 512 /tmp/answer > /tmp/token; test $(wc -c < /tmp/token) = 512`,
+  },
+  {
+    code: '83/11',
+    name: 'write-using-token',
+    line: `put $a 9 /tmp/B; { bytes 02 26 00 00 00 00 00 00 00 00 00 00 00 00 00 00; cat /tmp/token; bytes 00 00 00 00 00 00 00 10; bytes 00 00 00 00 00 00 00 03 00 00 00 01 00 00 00 00; } > /tmp/list
+  sg_raw --send=552 --infile=/tmp/list $b 83 11 00 00 00 00 00 00 00 08 00 00 02 28 00 00 && same $b 3 /tmp/A`,
+  },
 
   // Other kinds of disks.
   { code: '9E/10', name: 'big-blocks', line: 'blockdev --getss $k', says: /^4096$/ },
