@@ -1,7 +1,7 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import { type Borrower, borrowerOf, type LunGrant, UNIT_STATE } from '@scsipub/contract'
+import { type Borrower, borrowerOf, type LunGrant } from '@scsipub/contract'
 import {
   type Context,
   conflictsWithReservation,
@@ -12,13 +12,12 @@ import {
 } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Services } from './services.js'
+import { UnitFacts } from './unit-facts.js'
 import { UnitState } from './unit-state.js'
-
-/** The most that one READ or WRITE may move; reported in VPD page B0h. */
-const MAX_TRANSFER_BYTES = 8 << 20
 
 export class Lun implements Context {
   readonly lun: number
+  readonly lu: LogicalUnit
   readonly volume: BorrowedVolume
   readonly target: Target
   readonly nexus: Nexus = { unitAttentions: [] }
@@ -26,53 +25,16 @@ export class Lun implements Context {
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
   readonly #borrower: Borrower
-  readonly #readOnly: boolean
-  readonly #lu: { -readonly [Name in keyof LogicalUnit]: LogicalUnit[Name] }
-  /** The state that the facts stand for. */
-  #state = 0
 
   constructor(grant: LunGrant, target: Target, session: { id: number; port: string; services: Services }) {
-    const { spec, identity } = grant.volume
+    const { volumeId } = grant.volume.spec
     this.lun = grant.lun
     this.target = target
     this.#borrower = borrowerOf(session.id, session.port)
     this.volume = session.services.volumes.borrow(grant.volume, this.#borrower)
-    this.volumeId = spec.volumeId
-    this.unit = new UnitState(session.services.engine, spec.volumeId, this.#borrower)
-    this.#readOnly = grant.readOnly
-    const { volume } = this
-    this.#lu = {
-      sizeBlocks: Math.floor(spec.sizeBytes / spec.blockBytes),
-      blockBytes: spec.blockBytes,
-      physicalBlockBytes: grant.physicalBlockBytes,
-      identity,
-      product: grant.product,
-      readOnly: grant.readOnly,
-      removable: grant.removable,
-      thin: grant.thin,
-      maxTransferBlocks: MAX_TRANSFER_BYTES / spec.blockBytes,
-      get sanitize() {
-        return volume.sanitize
-      },
-      get provisioning() {
-        const { usedBytes, quotaBytes } = volume.usage
-        const most = quotaBytes === 0 ? spec.sizeBytes : Math.min(quotaBytes, spec.sizeBytes)
-        return {
-          usedBlocks: Math.ceil(usedBytes / spec.blockBytes),
-          availableBlocks: Math.max(0, Math.floor((most - usedBytes) / spec.blockBytes)),
-        }
-      },
-      mediumPresent: true,
-      softwareWriteProtect: false,
-      descriptorSense: false,
-    }
-  }
-
-  /** The facts, as they are now: one look at shared memory where nothing has changed. */
-  get lu(): LogicalUnit {
-    const state = this.volume.control.unitState
-    if (state !== this.#state) this.#take(state)
-    return this.#lu
+    this.lu = new UnitFacts(grant, this.volume)
+    this.volumeId = volumeId
+    this.unit = new UnitState(session.services.engine, volumeId, this.#borrower)
   }
 
   /** Whether a reservation keeps a command out. Runs before every command: one look at shared memory where there is none. */
@@ -86,15 +48,5 @@ export class Lun implements Context {
     if (holder !== 0 && holder !== this.#borrower.sessionId && conflictsWithReserve(cdb, offset)) return true
     const access = control.persistentAccess(this.#borrower)
     return access !== 'full' && conflictsWithReservation(cdb, offset, access === 'read')
-  }
-
-  #take(state: number): void {
-    this.#state = state
-    const facts = this.#lu
-    const softwareWriteProtect = (state & UNIT_STATE.softwareWriteProtect) !== 0
-    facts.softwareWriteProtect = softwareWriteProtect
-    facts.readOnly = this.#readOnly || softwareWriteProtect
-    facts.mediumPresent = (state & UNIT_STATE.mediumAbsent) === 0
-    facts.descriptorSense = (state & UNIT_STATE.descriptorSense) !== 0
   }
 }

@@ -17,6 +17,9 @@
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
  * borrowers out with the gate closed, and a worker looks at it after it has entered.
+ *
+ * So `enter` alone needs the order of Atomics. What is looked at behind it is ordered by it, and what is looked at without it may be old
+ * anyway: the stage and the state are read as plain words, which are never torn, since five more calls of Atomics.load a command are dear.
  */
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
 import { type Borrower, type PortDigest, portDigest } from './borrower.js'
@@ -118,7 +121,7 @@ export class ControlBlock {
 
   /** Where the volume is in its life. To be looked at after a successful `enter`: it changes to gone with the gate closed. */
   get stage(): VolumeStage {
-    return Atomics.load(this.#words, STAGE) as VolumeStage
+    return this.#words[STAGE] as VolumeStage
   }
 
   /** Set by the engine: materialised once the files are there and before anybody learns their names. */
@@ -159,7 +162,7 @@ export class ControlBlock {
 
   /** What is not as usual with the logical unit: bits of UNIT_STATE. */
   get unitState(): number {
-    return Atomics.load(this.#words, STATE)
+    return this.#words[STATE]!
   }
 
   /** Sets or clears bits of the state; the engine's. What keeps borrowers out changes with the gate closed, or loosens. */
@@ -181,12 +184,12 @@ export class ControlBlock {
 
   /** Whether there is a reservation of any kind, so that somebody may be kept out. One look. */
   get anyReservation(): boolean {
-    return (Atomics.load(this.#words, STATE) & ANY_RESERVATION) !== 0
+    return (this.unitState & ANY_RESERVATION) !== 0
   }
 
   /** What the persistent reservation leaves to a port. */
   persistentAccess(port: PortDigest): 'full' | 'read' | 'none' {
-    const state = Atomics.load(this.#words, STATE)
+    const state = this.unitState
     if ((state & UNIT_STATE.persistentlyReserved) === 0 || this.#access.has(port)) return 'full'
     return (state & UNIT_STATE.othersRead) === 0 ? 'none' : 'read'
   }
@@ -207,7 +210,7 @@ export class ControlBlock {
 
   /** Why the borrower's I/O must not be done; to be asked after a successful `enter`. */
   refuses(borrower: Borrower, writing: boolean): undefined | 'reserved' | 'no-medium' {
-    const state = Atomics.load(this.#words, STATE)
+    const state = this.unitState
     if ((state & KEEPS_OUT) === 0) return undefined
     const { holder } = this
     if (holder !== 0 && holder !== borrower.sessionId) return 'reserved'
