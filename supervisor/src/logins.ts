@@ -18,7 +18,7 @@ import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } 
 import type { NexusRegistry } from './nexus-registry.js'
 import { partyOf } from './peer.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
-import { type Target, volumeSpec } from './targets.js'
+import { grantOf, type Target, volumeSpec } from './targets.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 /** What a connection asks while it logs in, or in discovery. */
@@ -192,14 +192,15 @@ export class Logins {
     sessionId: number,
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
     const { engine, quotaBytes, log } = this.#parts
-    const specs = target.disks.map((_, lun) => volumeSpec(target, lun, { id: sessionId, quotaBytes }))
+    const specs = target.disks.map(disk => volumeSpec(target, disk, { id: sessionId, quotaBytes }))
     const results = await Promise.allSettled(specs.map(spec => engine.ask({ kind: 'volume.open', spec })))
     const luns: LunGrant[] = []
     let failure: unknown
-    results.forEach((result, lun) => {
+    for (const [index, disk] of target.disks.entries()) {
+      const result = results[index]!
       if (result.status === 'rejected') failure ??= result.reason
-      else luns.push(grantOf(target, lun, result.value))
-    })
+      else luns.push(grantOf(disk, result.value))
+    }
     if (failure === undefined) return { luns }
     const why = failure instanceof Error ? failure.message : String(failure)
     log.error({ event: 'volume.open.failed', sessionId, target: target.name, error: why })
@@ -239,13 +240,6 @@ export class Logins {
       why: refuse.why,
     })
   }
-}
-
-function grantOf(target: Target, lun: number, volume: LunGrant['volume']): LunGrant {
-  const disk = target.disks[lun]
-  if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
-  const { blockBytes, physicalBlockBytes = blockBytes, readOnly, removable, thin } = disk.kind
-  return { lun, product: disk.product, physicalBlockBytes, readOnly, removable, thin, volume }
 }
 
 function connectionGone(): LoginRefusal {

@@ -99,8 +99,8 @@ export class Server {
     })
     undo.push(() => engine.terminate())
     for (const target of directory.shared()) {
-      for (const lun of target.disks.keys()) {
-        await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, lun, { id: 0, quotaBytes: 0 }) })
+      for (const disk of target.disks) {
+        await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, disk, { id: 0, quotaBytes: 0 }) })
       }
     }
     const admission = new Admission(config.free)

@@ -9,13 +9,14 @@
  * A free disk is private: each login has its own, which may take `quotaBytes` of writes *per LUN* and is gone with the session.
  */
 import type { Config, RedirectConfig, TargetConfig } from '@scsipub/config'
-import type { VolumeSpec } from '@scsipub/contract'
+import type { LunGrant, VolumeDescriptor, VolumeSpec } from '@scsipub/contract'
 import type { Catalog } from './catalog.js'
 import { type Credential, credentialOf } from './credential.js'
 import type { Image } from './manifest.js'
 
-/** One LUN of a target; its number is its index. `product` as INQUIRY tells it, at most 16 ASCII characters. */
+/** One LUN of a target: its number, 0 to 255, which stays when others go. `product` as INQUIRY tells it, at most 16 ASCII characters. */
 export interface Disk {
+  readonly lun: number
   readonly product: string
   readonly sizeBytes: number
   readonly basePath?: string
@@ -35,7 +36,7 @@ export interface DiskKind {
 /** What every disk is that nobody said anything else of. */
 const USUAL: DiskKind = { blockBytes: 512, readOnly: false, removable: false, thin: true }
 
-/** `name` is the full iSCSI name. `private`: each session has disks of its own. */
+/** `name` is the full iSCSI name. `private`: each session has disks of its own. `disks`: ascending by LUN, not all numbers need be there. */
 export interface Target {
   readonly name: string
   readonly private: boolean
@@ -59,10 +60,10 @@ export class TargetDirectory {
   constructor(config: Config, catalog: Catalog) {
     this.#config = config
     this.#catalog = catalog
-    const multi = MULTI_BYTES.map((sizeBytes, lun) => ({ product: `MULTI ${lun}`, sizeBytes, kind: USUAL }))
+    const multi = MULTI_BYTES.map((sizeBytes, lun) => ({ lun, product: `MULTI ${lun}`, sizeBytes, kind: USUAL }))
     this.#fixed.set(
       'blank',
-      this.#free('blank', [{ product: 'BLANK', sizeBytes: config.free.blankBytes, kind: USUAL }]),
+      this.#free('blank', [{ lun: 0, product: 'BLANK', sizeBytes: config.free.blankBytes, kind: USUAL }]),
     )
     this.#fixed.set('multi', this.#free('multi', multi))
     for (const target of config.targets) this.#fixed.set(target.name, this.#operators(target))
@@ -77,13 +78,15 @@ export class TargetDirectory {
     const fixed = this.#fixed.get(leaf)
     if (fixed) return fixed
     const image = this.#catalog.images().get(leaf)
-    return image && this.#free(leaf, [imageDisk(image, image.sizeBytes, USUAL)])
+    return image && this.#free(leaf, [imageDisk(image, { lun: 0, sizeBytes: image.sizeBytes, kind: USUAL })])
   }
 
   /** All targets, in a steady order. An operator's target hides an image of the same name. */
   all(): Target[] {
     const images = [...this.#catalog.images()].filter(([leaf]) => !this.#fixed.has(leaf))
-    const ofImages = images.map(([leaf, image]) => this.#free(leaf, [imageDisk(image, image.sizeBytes, USUAL)]))
+    const ofImages = images.map(([leaf, image]) =>
+      this.#free(leaf, [imageDisk(image, { lun: 0, sizeBytes: image.sizeBytes, kind: USUAL })]),
+    )
     return [...this.#fixed.values(), ...ofImages]
   }
 
@@ -112,10 +115,9 @@ export class TargetDirectory {
   }
 }
 
-/** What to ask of the engine for a disk. Session numbers and LUNs name a private volume, the target's name a shared one. */
-export function volumeSpec(target: Target, lun: number, session: { id: number; quotaBytes: number }): VolumeSpec {
-  const disk = target.disks[lun]
-  if (!disk) throw new RangeError(`${target.name} has no LUN ${lun}`)
+/** What to ask of the engine for a disk of the target. Session numbers and LUNs name a private volume, the target's name a shared one. */
+export function volumeSpec(target: Target, disk: Disk, session: { id: number; quotaBytes: number }): VolumeSpec {
+  const { lun } = disk
   const leaf = target.name.slice(target.name.lastIndexOf(':') + 1)
   return {
     volumeId: target.private ? `session-${session.id}-lun${lun}` : `${leaf}.lun${lun}`,
@@ -127,11 +129,17 @@ export function volumeSpec(target: Target, lun: number, session: { id: number; q
   }
 }
 
+/** What a session gets of a disk, whose volume the engine has opened. */
+export function grantOf({ lun, product, kind }: Disk, volume: VolumeDescriptor): LunGrant {
+  const { blockBytes, physicalBlockBytes = blockBytes, readOnly, removable, thin } = kind
+  return { lun, product, physicalBlockBytes, readOnly, removable, thin, volume }
+}
+
 function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string, Image>): Disk[] {
   return luns.map(({ image: imageName, sizeBytes, ...told }, lun) => {
     const where = `target "${name}", LUN ${lun}`
     const kind = { ...USUAL, ...told }
-    if (imageName === undefined) return { product: productOf(name), sizeBytes: sizeBytes ?? 0, kind }
+    if (imageName === undefined) return { lun, product: productOf(name), sizeBytes: sizeBytes ?? 0, kind }
     const image = images.get(imageName)
     if (!image) throw new Error(`${where}: the catalog has no image "${imageName}"; put it there or take the LUN out`)
     if (sizeBytes !== undefined && sizeBytes < image.sizeBytes) {
@@ -140,12 +148,13 @@ function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string,
       )
     }
     // What follows the image's end reads as zeros, so its last block can be filled up.
-    return imageDisk(image, sizeBytes ?? Math.ceil(image.sizeBytes / kind.blockBytes) * kind.blockBytes, kind)
+    const whole = Math.ceil(image.sizeBytes / kind.blockBytes) * kind.blockBytes
+    return imageDisk(image, { lun, sizeBytes: sizeBytes ?? whole, kind })
   })
 }
 
-function imageDisk({ name, path }: Image, sizeBytes: number, kind: DiskKind): Disk {
-  return { product: productOf(name), sizeBytes, basePath: path, kind }
+function imageDisk({ name, path }: Image, disk: Pick<Disk, 'lun' | 'sizeBytes' | 'kind'>): Disk {
+  return { ...disk, product: productOf(name), basePath: path }
 }
 
 function productOf(name: string): string {
