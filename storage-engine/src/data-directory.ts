@@ -7,12 +7,14 @@
  *   tokens/              data that tokens of third-party copy stand for  wiped at each start
  *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable, intent
  *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
+ *   volumes/.removing-ID/  one whose removal was interrupted             wiped at each start
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { flockExclusive } from '@scsipub/posix'
 
 const MAKING = '.making-'
+const REMOVING = '.removing-'
 
 const ADVICE: Record<string, string> = {
   EACCES: 'the user of the server may not write there; change its owner or name another directory as dataDir',
@@ -60,7 +62,8 @@ export class DataDirectory {
     }
     mkdirSync(join(this.path, 'volumes'), { recursive: true, mode: 0o700 })
     for (const name of readdirSync(join(this.path, 'volumes'))) {
-      if (name.startsWith(MAKING)) rmSync(join(this.path, 'volumes', name), { recursive: true })
+      if (name.startsWith(MAKING) || name.startsWith(REMOVING))
+        rmSync(join(this.path, 'volumes', name), { recursive: true })
     }
     syncDirectory(this.path)
   }
@@ -80,6 +83,16 @@ export class DataDirectory {
   /** Where a persistent volume is made before it gets its name. */
   making(volumeId: string): string {
     return join(this.path, 'volumes', `${MAKING}${volumeId}`)
+  }
+
+  /** Where a persistent volume goes that is being deleted. */
+  removing(volumeId: string): string {
+    return join(this.path, 'volumes', `${REMOVING}${volumeId}`)
+  }
+
+  /** Names of the persistent volumes, damaged ones too. */
+  volumeIds(): string[] {
+    return readdirSync(join(this.path, 'volumes')).filter(name => !name.startsWith('.'))
   }
 
   /** Lets the next server have it. */

@@ -92,6 +92,14 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       log.debug({ volume: request.spec.volumeId }, 'volume open')
       return descriptor
     }
+    case 'volume.reopen':
+      return engine.reopen(request.volumeId)
+    case 'volume.list':
+      return { volumeIds: engine.persistent() }
+    case 'volume.remove':
+      await engine.remove(request.volumeId)
+      log.debug({ volume: request.volumeId }, 'volume removed')
+      return {}
     case 'volume.destroy':
       await engine.destroy(request.volumeId)
       log.debug({ volume: request.volumeId }, 'volume closed')

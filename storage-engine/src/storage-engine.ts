@@ -22,7 +22,9 @@ import { newIdentity } from './identity.js'
 import { openPersistent } from './persistent-volume.js'
 import type { Sync } from './sync.js'
 import { UnitState } from './unit-state.js'
-import { conflict, invalidSpec, requireBase } from './volume-spec.js'
+import { exists, removePersistent } from './volume-files.js'
+import { readManifest } from './volume-manifest.js'
+import { conflict, invalidSpec, requireBase, VOLUME_ID } from './volume-spec.js'
 
 /** How long a volume's end waits for I/O in flight. */
 const END_TIMEOUT_MS = 4_000
@@ -69,19 +71,29 @@ export class StorageEngine {
 
   /** Opens a volume, or gives the descriptor of the open one. Rejects with `RpcError`. */
   async open(spec: VolumeSpec): Promise<VolumeDescriptor> {
-    if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')
     const wrong = invalidSpec(spec)
     if (wrong) throw new RpcError('bad-request', wrong)
-    const { volumeId } = spec
-    await this.#endings.get(volumeId)?.catch(() => undefined)
+    const descriptor = await this.#share(spec.volumeId, () => spec)
+    const differs = conflict(descriptor.spec, spec)
+    if (differs) throw new RpcError('mismatch', differs)
+    return descriptor
+  }
+
+  /** Opens a persistent volume that exists, as it is, or gives the descriptor of the open one. Rejects with `RpcError`, 'missing' when there is none. */
+  async reopen(volumeId: string): Promise<VolumeDescriptor> {
+    return this.#share(volumeId, () => {
+      if (!VOLUME_ID.test(volumeId) || !exists(this.#directory, volumeId))
+        throw new RpcError('missing', `there is no volume ${volumeId} in the data directory`)
+      return readManifest(this.#directory.volume(volumeId), volumeId).spec
+    })
+  }
+
+  async #share(volumeId: string, specOf: () => VolumeSpec): Promise<VolumeDescriptor> {
+    if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')
+    await this.#ended(volumeId)
     const known = this.#volumes.get(volumeId)
-    if (known !== undefined) {
-      const { descriptor } = await known
-      const differs = conflict(descriptor.spec, spec)
-      if (differs) throw new RpcError('mismatch', differs)
-      return descriptor
-    }
-    const opening = this.#open(spec)
+    if (known !== undefined) return (await known).descriptor
+    const opening = this.#open(specOf())
     this.#volumes.set(volumeId, opening)
     try {
       return (await opening).descriptor
@@ -115,6 +127,11 @@ export class StorageEngine {
       bases: this.#bases,
       ...(sync && { sync }),
     })
+  }
+
+  /** Names of all persistent volumes, open or not. */
+  persistent(): string[] {
+    return this.#directory.volumeIds()
   }
 
   /** Makes the files of a volume, once. Rejects with `RpcError` 'space', 'io' or 'gone'. */
@@ -180,22 +197,52 @@ export class StorageEngine {
    */
   async destroy(volumeId: string): Promise<void> {
     // Noted before anything is awaited: whoever opens the volume from now on waits for its end.
-    const ending = this.#endings.get(volumeId) ?? this.#end(volumeId, this.#get(volumeId))
-    this.#endings.set(volumeId, ending)
-    return ending
+    return this.#endings.get(volumeId) ?? this.#note(volumeId, this.#end(volumeId, this.#get(volumeId)))
+  }
+
+  /**
+   * Deletes a persistent volume for good, after closing it if it is open; none is no error. Rejects with `RpcError` 'busy' (it is still open and
+   * whole then) or 'io'.
+   */
+  async remove(volumeId: string): Promise<void> {
+    if (!VOLUME_ID.test(volumeId)) throw new RpcError('bad-request', `${JSON.stringify(volumeId)} is no volumeId`)
+    const before = this.#endings.get(volumeId)
+    const remove = () => this.#remove(volumeId)
+    return this.#note(volumeId, before === undefined ? remove() : before.then(remove, remove))
+  }
+
+  async #remove(volumeId: string): Promise<void> {
+    const opening = this.#volumes.get(volumeId)
+    if (opening) {
+      await this.#end(volumeId, opening).catch((error: unknown) => {
+        if (this.#volumes.has(volumeId)) throw error // otherwise what could not be flushed is not wanted any more
+      })
+    }
+    await removePersistent(this.#directory, volumeId)
   }
 
   async #end(volumeId: string, opening: Promise<EngineVolume>): Promise<void> {
+    const volume = await opening
     try {
-      const volume = await opening
-      try {
-        await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
-      } finally {
-        if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
-      }
+      await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
     } finally {
-      this.#endings.delete(volumeId)
+      if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
     }
+  }
+
+  /** Whoever opens the volume from now on waits for this end. */
+  #note(volumeId: string, ending: Promise<void>): Promise<void> {
+    const noted = ending.finally(() => {
+      if (this.#endings.get(volumeId) === noted) this.#endings.delete(volumeId)
+    })
+    this.#endings.set(volumeId, noted)
+    return noted
+  }
+
+  /** Settles when no end of the volume is under way. */
+  async #ended(volumeId: string): Promise<void> {
+    for (let ending = this.#endings.get(volumeId); ending; ending = this.#endings.get(volumeId))
+      await ending.catch(() => undefined)
   }
 
   /** A worker is dead: nothing of it is in flight any more. */

@@ -2,6 +2,7 @@
  * Making and removing the files of volumes. A volume's directory appears with all that belongs into it, or not at all.
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { RpcError, type VolumeFiles } from '@scsipub/contract'
 import { BITMAP_FORMAT, createBitmapFile, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
@@ -57,6 +58,21 @@ export function makePersistent(directory: DataDirectory, manifest: VolumeManifes
     renameSync(making, place)
     syncDirectory(dirname(place))
   })
+}
+
+/** Deletes a persistent volume that is not open; none is no error. Once this has begun the volume is gone, whatever happens. Rejects with `RpcError` 'io'. */
+export async function removePersistent(directory: DataDirectory, volumeId: string): Promise<void> {
+  const place = directory.volume(volumeId)
+  const removing = directory.removing(volumeId)
+  try {
+    await rm(removing, { recursive: true, force: true })
+    if (!existsSync(place)) return
+    renameSync(place, removing)
+    syncDirectory(dirname(place))
+    await rm(removing, { recursive: true, force: true })
+  } catch (error) {
+    throw new RpcError('io', `volume ${volumeId}: its files cannot be removed (${(error as Error).message})`)
+  }
 }
 
 /** Whether a persistent volume of this name exists, damaged or not. */

@@ -6,7 +6,8 @@ import { accessSync, constants } from 'node:fs'
 import { RpcError, type VolumeSpec } from '@scsipub/contract'
 import { SECTOR_BYTES } from '@scsipub/volume'
 
-const VOLUME_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
+/** What volumes may be called. */
+export const VOLUME_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 /** 2^48 bytes: more than a file system of today takes as one file, and far from where numbers lose precision. */
 const MAX_SIZE_BYTES = 2 ** 48
 

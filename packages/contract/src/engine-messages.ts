@@ -16,12 +16,19 @@ import { unitAttentionFields } from './unit-attention.js'
 import { unitChangeSchema } from './unit-change.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
-/** What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. */
+/**
+ * What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. `volume.reopen`: a persistent volume that
+ * exists, as it is; 'missing' when there is none. `volume.remove`: close a persistent volume, if it is open, and delete it for good; no error when there is
+ * none. `volume.list`: the names of all persistent volumes.
+ */
 export const engineRequestSchema = {
   discriminator: 'kind',
   mapping: {
     'volume.open': { properties: { id: { type: 'uint32' }, spec: volumeSpecSchema } },
+    'volume.reopen': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.destroy': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.remove': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.list': { properties: { id: { type: 'uint32' } } },
     'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} } },
     'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } } },
     'engine.close': { properties: { id: { type: 'uint32' } } },
@@ -114,7 +121,10 @@ export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
 
 export interface EngineReplies {
   'volume.open': VolumeDescriptor
+  'volume.reopen': VolumeDescriptor
   'volume.destroy': Record<string, never>
+  'volume.remove': Record<string, never>
+  'volume.list': { volumeIds: string[] }
   'worker.attach': Record<string, never>
   'worker.detach': Record<string, never>
   'engine.close': Record<string, never>
