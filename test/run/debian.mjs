@@ -1,10 +1,13 @@
-// The Debian packages that interop tests need: real initiators, a real target, an emulated machine. Never skipped
+// The Debian packages that tests need: real initiators, a real target, an emulated machine, a Redis. Never skipped
 // silently: they are installed where that is possible, otherwise the command to type is the message.
 
 import { spawnSync } from 'node:child_process'
 
 /** Initiators and a target that run on this machine. */
 export const INITIATORS = ['libiscsi-bin', 'qemu-utils', 'qemu-block-extra', 'tgt']
+
+/** The state store that paid sessions can have beside the embedded one. */
+export const REDIS = ['redis-server']
 
 /** What builds and runs the emulated machines. */
 export const GUESTS = ['qemu-system-x86', 'debootstrap', 'busybox-static', 'cpio', 'e2fsprogs', 'xz-utils', 'zstd']

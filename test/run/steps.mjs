@@ -5,14 +5,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build } from './build.mjs'
 import { check, ROOT } from './command.mjs'
-import { FIRMWARE, GUESTS, INITIATORS } from './debian.mjs'
+import { FIRMWARE, GUESTS, INITIATORS, REDIS } from './debian.mjs'
 import { install } from './install.mjs'
 import { tap } from './tap.mjs'
 
 const BIN = 'node_modules/.bin'
 
-/** Debian packages by folder of test/src; every other folder needs none. */
-const DEBIAN = { interop: [...INITIATORS, ...GUESTS, ...FIRMWARE] }
+/** Debian packages by workspace and by folder of test/src; every other one needs none. */
+const DEBIAN = { testkit: REDIS, state: REDIS, interop: [...INITIATORS, ...GUESTS, ...FIRMWARE] }
 
 /**
  * @typedef {{ passed: number, failed: number, output: string }} StepResult
@@ -55,7 +55,8 @@ export function chooseSteps(steps, names) {
 }
 
 function unitStep(workspace) {
-  return { name: basename(workspace), group: 'unit', run: () => tap(workspace) }
+  const name = basename(workspace)
+  return { name, group: 'unit', debian: DEBIAN[name], run: () => tap(workspace) }
 }
 
 function spanningSteps() {

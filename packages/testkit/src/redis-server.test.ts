@@ -1,0 +1,27 @@
+/** The Redis of a test: what was written is there after a crash, and nothing of it is left running. */
+import { join } from 'node:path'
+import t from 'tap'
+import { RedisServer } from './redis-server.js'
+
+t.test('a write is there after SIGKILL and a restart; a new password counts', async t => {
+  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis'), password: 'first' })
+  t.teardown(() => redis.stop())
+  t.match(redis.url, /^redis:\/\/:first@127\.0\.0\.1:\d+$/)
+  t.equal(await redis.command('set', 'a', '1'), 'OK')
+  await redis.kill()
+  await t.rejects(redis.command('get', 'a'), /refused/)
+  await redis.start()
+  t.equal(await redis.command('get', 'a'), '1')
+  await redis.changePassword('second')
+  t.match(redis.url, ':second@')
+  t.equal(await redis.command('get', 'a'), '1')
+  await t.rejects(redis.command('incr'), /wrong number of arguments/)
+})
+
+t.test('a frozen one can be stopped, and settings are taken', async t => {
+  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis'), settings: { maxmemory: '3mb' } })
+  t.equal(await redis.command('config', 'get', 'maxmemory'), 'maxmemory\n3145728')
+  redis.freeze()
+  await redis.stop()
+  await t.rejects(redis.command('ping'), /refused/)
+})
