@@ -6,7 +6,7 @@
  * are given back. It rejects when a bug of ours ended it, which is what the supervisor takes for the EXIT signal.
  */
 
-import type { ConnectionEnd, ConnectionTask, LoginRefusal } from '@scsipub/contract'
+import { Borrower, type ConnectionEnd, type ConnectionTask, type LoginRefusal } from '@scsipub/contract'
 import { connectionParameters, DEFAULT_OFFER, Framer, LoginStatus, type TargetOffer } from '@scsipub/iscsi'
 import { establishUnitAttention, initiatorPortName, senseCodes } from '@scsipub/scsi'
 import { type ActorRefFrom, createActor } from 'xstate'
@@ -236,8 +236,8 @@ export class ConnectionActor implements ConnectionActions, Member {
       portalGroupTag: offer.portalGroupTag,
       luns: grants.map(grant => grant.lun),
     }
-    const port = initiatorPortName(parameters.initiatorName, parameters.isid)
-    const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, { id: sessionId, port, services })]))
+    const borrower = new Borrower(sessionId, initiatorPortName(parameters.initiatorName, parameters.isid))
+    const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, services, borrower)]))
     for (const { nexus } of luns.values()) {
       if (nexusLost) establishUnitAttention(nexus.unitAttentions, senseCodes.itNexusLossOccurred)
       if (poweredOn) establishUnitAttention(nexus.unitAttentions, senseCodes.powerOnOccurred)

@@ -1,7 +1,7 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import { type Borrower, borrowerOf, type LunGrant } from '@scsipub/contract'
+import type { Borrower, LunGrant } from '@scsipub/contract'
 import {
   type Context,
   conflictsWithReservation,
@@ -26,15 +26,15 @@ export class Lun implements Context {
   readonly unit: UnitState
   readonly #borrower: Borrower
 
-  constructor(grant: LunGrant, target: Target, session: { id: number; port: string; services: Services }) {
+  constructor(grant: LunGrant, target: Target, services: Services, borrower: Borrower) {
     const { volumeId } = grant.volume.spec
     this.lun = grant.lun
     this.target = target
-    this.#borrower = borrowerOf(session.id, session.port)
-    this.volume = session.services.volumes.borrow(grant.volume, this.#borrower)
+    this.#borrower = borrower
+    this.volume = services.volumes.borrow(grant.volume, borrower)
     this.lu = new UnitFacts(grant, this.volume)
     this.volumeId = volumeId
-    this.unit = new UnitState(session.services.engine, volumeId, this.#borrower)
+    this.unit = new UnitState(services.engine, volumeId, borrower)
   }
 
   /** Whether a reservation keeps a command out. Runs before every command: one look at shared memory where there is none. */

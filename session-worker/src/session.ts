@@ -8,7 +8,6 @@
 import type { EngineNotice, LoginRefusal } from '@scsipub/contract'
 import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
 import { establishUnitAttention, initiatorPortName, senseCodes, type Target } from '@scsipub/scsi'
-import { type ActorRefFrom, createActor } from 'xstate'
 import type { Task } from './command.js'
 import { CommandOrder } from './command-order.js'
 import { CopyManager } from './copy-manager.js'
@@ -16,7 +15,7 @@ import { DataBudget } from './data-budget.js'
 import type { FullFeature } from './full-feature.js'
 import type { Lun } from './lun.js'
 import { CommandWindow } from './numbering.js'
-import { type SessionActions, sessionMachine } from './session.machine.js'
+import { next, OPEN, type SessionAction, type SessionEvent } from './session.machine.js'
 import type { TokenFiles } from './token-files.js'
 
 /** A connection as its session sees it. */
@@ -46,7 +45,7 @@ export interface SessionFacts {
 type UnitAttentionNotice = Extract<EngineNotice, { kind: 'unit.attention' }>
 type ReservationNotice = Extract<EngineNotice, { kind: 'reservation.changed' }>
 
-export class Session implements SessionActions {
+export class Session {
   readonly id: number
   /** The initiator port, by its name. */
   readonly port: string
@@ -56,13 +55,11 @@ export class Session implements SessionActions {
   readonly window: CommandWindow
   readonly order: CommandOrder
   readonly budget = new DataBudget()
-  readonly copies: CopyManager
   /** Connections in the full feature phase, until they have ended. */
   readonly phases: FullFeature[] = []
   readonly #facts: SessionFacts
-  readonly #machine: ActorRefFrom<typeof sessionMachine>
-  /** It was told to end, whether the machine has come to it or not. */
-  #told = false
+  #life = OPEN
+  #copies: CopyManager | undefined
   /** By connection ID: who may send, or is about to. */
   readonly #places = new Map<number, Member>()
   /** Everybody who has not ended, with the connection ID. */
@@ -79,23 +76,22 @@ export class Session implements SessionActions {
     this.luns = facts.luns
     this.window = new CommandWindow(facts.expCmdSn)
     this.order = new CommandOrder(this.window)
-    this.copies = new CopyManager(facts.luns, facts.tokenFiles)
     this.#places.set(cid, founder)
     this.#members.set(founder, cid)
-    this.#machine = createActor(sessionMachine, { input: { session: this } })
-    this.#machine.start()
   }
 
   get places(): number {
     return this.#places.size
   }
 
-  get connections(): number {
-    return this.#members.size
+  /** Copies between its LUNs, and the tokens that it made. */
+  get copies(): CopyManager {
+    this.#copies ??= new CopyManager(this.luns, this.#facts.tokenFiles)
+    return this.#copies
   }
 
   get isOpen(): boolean {
-    return !this.#told && this.#machine.getSnapshot().value === 'open'
+    return this.#life.name === 'open'
   }
 
   /** Connections that take PDUs of the full feature phase. */
@@ -128,7 +124,7 @@ export class Session implements SessionActions {
     const cid = this.#members.get(member)
     if (cid === undefined || this.#places.get(cid) !== member) return
     this.#places.delete(cid)
-    this.#machine.send({ type: 'place.left' })
+    if (this.places === 0) this.#send('lastPlace.left')
     if (lost && this.isOpen) this.phases.find(phase => !phase.stopped)?.tellConnectionLost(cid)
   }
 
@@ -137,27 +133,28 @@ export class Session implements SessionActions {
     this.giveUpPlace(member, false)
     this.#members.delete(member)
     if (phase) this.phases.splice(this.phases.indexOf(phase), 1)
-    this.#machine.send({ type: 'connection.ended' })
+    if (this.#members.size === 0) this.#send('lastConnection.ended')
     return this.#leaving
   }
 
   /** Ends the session with all connections that have a place. */
   close(outcome: 'logout' | 'dropped', why: string): void {
-    this.#told = true
-    this.#machine.send({ type: 'session.close', outcome, why })
+    if (this.#send('session.close').includes('endConnections'))
+      for (const member of [...this.#places.values()]) member.end(outcome, why)
   }
 
-  // --- what the machine makes the session do
-
-  endConnections(outcome: 'logout' | 'dropped', why: string): void {
-    for (const member of [...this.#places.values()]) member.end(outcome, why)
+  #send(event: SessionEvent['type']): readonly SessionAction[] {
+    this.#life = next(this.#life, event)
+    const { actions } = this.#life
+    if (actions.includes('release')) this.#release()
+    return actions
   }
 
-  release(): void {
+  #release(): void {
     const leaving = [...this.luns.values()].map(lun => lun.unit.leave()).filter(waits => waits !== undefined)
     if (leaving.length > 0) this.#leaving = Promise.all(leaving)
     for (const lun of this.luns.values()) lun.volume.release()
-    void this.copies.close()
+    void this.#copies?.close()
     this.#facts.ended()
   }
 
@@ -207,7 +204,7 @@ export class Session implements SessionActions {
         establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
       }
       this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
-      await Promise.all([...busy, ...this.copies.unitReset(lun)])
+      await Promise.all([...busy, ...(this.#copies?.unitReset(lun) ?? [])])
     }
   }
 
@@ -234,7 +231,7 @@ export class Session implements SessionActions {
       if (this.taskCount < had) establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
       for (const { condition } of told) establishUnitAttention(unitAttentions, senseCodes[condition])
       this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
-      await Promise.all([...busy, ...(loses ? this.copies.unitReset(lun) : [])])
+      await Promise.all([...busy, ...(loses ? (this.#copies?.unitReset(lun) ?? []) : [])])
     }
   }
 }

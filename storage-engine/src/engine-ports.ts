@@ -4,8 +4,8 @@
 import { MessagePort } from 'node:worker_threads'
 import {
   answer,
+  Borrower,
   type BorrowerRequest,
-  borrowerOf,
   borrowerRequestSchema,
   compileSchema,
   type EngineNotice,
@@ -140,7 +140,7 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         await engine.flush(request.volumeId)
         return {}
       case 'volume.exclusive':
-        return await engine.operate(request.volumeId, request.operation, borrowerOf(request.sessionId, request.port))
+        return await engine.operate(request.volumeId, request.operation, new Borrower(request.sessionId, request.port))
       case 'volume.sanitized':
         await engine.sanitized(request.volumeId)
         return {}

@@ -1,7 +1,7 @@
 /** Persistent reservations in the engine: at the gate, on the disk before anybody acts on them, and read back. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { borrowerOf, ControlBlock } from '@scsipub/contract'
+import { Borrower, ControlBlock } from '@scsipub/contract'
 import { NO_RESERVATIONS, type ReservationAction, type ReservationState } from '@scsipub/scsi'
 import t from 'tap'
 import { Exclusion } from './exclusion.js'
@@ -13,8 +13,8 @@ const A = 'iqn.2025-01.test:a,i,0x000000000001'
 const B = 'iqn.2025-01.test:b,i,0x000000000001'
 const KEY_A = '00000000000000aa'
 const KEY_B = '00000000000000bb'
-const a = borrowerOf(1, A)
-const b = borrowerOf(2, B)
+const a = new Borrower(1, A)
+const b = new Borrower(2, B)
 
 const register = (newKey: string, persist = false): ReservationAction => ({
   name: 'register',
@@ -44,7 +44,7 @@ t.test('a port has its access with whichever session [SPC-4 §5.13.7]', async t 
   t.equal(control.refuses(b, true), undefined, 'a registration keeps nobody out')
   await reservations.change(A, reserve(KEY_A, 1))
   t.equal(control.refuses(a, true), undefined)
-  t.equal(control.refuses(borrowerOf(9, A), true), undefined)
+  t.equal(control.refuses(new Borrower(9, A), true), undefined)
   t.equal(control.refuses(b, true), 'reserved')
   t.equal(control.refuses(b, false), undefined, 'write exclusive: others may read')
   await reservations.change(A, { name: 'release', key: KEY_A, scope: 0, type: 1 })

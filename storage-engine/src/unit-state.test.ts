@@ -1,6 +1,6 @@
 /** The state that nexuses of a logical unit share: who holds what, and when it is given back. */
 import { setImmediate } from 'node:timers/promises'
-import { borrowerOf, ControlBlock, RpcError, UNIT_STATE } from '@scsipub/contract'
+import { Borrower, ControlBlock, RpcError, UNIT_STATE } from '@scsipub/contract'
 import t from 'tap'
 import { Exclusion } from './exclusion.js'
 import { UnitState } from './unit-state.js'
@@ -24,15 +24,15 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 t.test('a reservation waits for I/O in flight, and from its answer on keeps all others out [SPC-2 §7.21]', async t => {
   const { control, unit } = unitOf()
   t.ok(control.enter(1), 'a write of the second nexus begins')
-  t.equal(control.refuses(borrowerOf(two.sessionId, ''), true), undefined)
+  t.equal(control.refuses(new Borrower(two.sessionId, ''), true), undefined)
   let answered = false
   const reserving = unit.reserve(one).then(() => (answered = true))
   for (let turn = 0; turn < 5; turn++) await setImmediate()
   t.notOk(answered, 'it is not answered while that is in flight')
   control.leave(1)
   await reserving
-  t.equal(control.refuses(borrowerOf(two.sessionId, ''), true), 'reserved')
-  t.equal(control.refuses(borrowerOf(one.sessionId, ''), true), undefined)
+  t.equal(control.refuses(new Borrower(two.sessionId, ''), true), 'reserved')
+  t.equal(control.refuses(new Borrower(one.sessionId, ''), true), undefined)
   t.notOk(control.gateClosed)
 })
 
@@ -44,7 +44,7 @@ t.test('the holder may reserve again and release; others neither [SPC-2 §7.16, 
   unit.release(two.sessionId)
   t.equal(control.holder, one.sessionId)
   unit.release(one.sessionId)
-  t.equal(control.refuses(borrowerOf(two.sessionId, ''), true), undefined)
+  t.equal(control.refuses(new Borrower(two.sessionId, ''), true), undefined)
   await unit.reserve(two)
   t.equal(control.holder, two.sessionId)
 })
@@ -91,7 +91,7 @@ t.test('a medium is removed when no nexus prevents it [SPC-4 §6.15]', async t =
   t.equal(await codeOf(unit.eject()), 'prevented')
   unit.prevent(two, false)
   await unit.eject()
-  t.equal(control.refuses(borrowerOf(one.sessionId, ''), true), 'no-medium')
+  t.equal(control.refuses(new Borrower(one.sessionId, ''), true), 'no-medium')
   await unit.eject()
   unit.prevent(one, true)
   t.throws(() => unit.load(), { code: 'prevented' }, 'nor put in')

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
-import { borrowerOf, NOBODY, type PortDigest, portDigest } from './borrower.js'
+import { Borrower, NOBODY, type PortDigest, portDigest } from './borrower.js'
 
-const table = () => new AccessTable(new Int32Array(new SharedArrayBuffer(ACCESS_TABLE_WORDS * 4)))
+/** A table does not begin with its memory. */
+const FIRST = 6
+const table = () => new AccessTable(new Int32Array(new SharedArrayBuffer((FIRST + ACCESS_TABLE_WORDS) * 4)), FIRST)
 
 /** Few values for the low half, so that chains and marks are met. */
 const port: fc.Arbitrary<PortDigest> = fc.record({
@@ -32,8 +34,8 @@ t.test('after any row of changes the table has the ports of the last one and no 
 })
 
 t.test('who stays in the table keeps its place through changes', async t => {
-  const words = new Int32Array(new SharedArrayBuffer(ACCESS_TABLE_WORDS * 4))
-  const access = new AccessTable(words)
+  const words = new Int32Array(new SharedArrayBuffer((FIRST + ACCESS_TABLE_WORDS) * 4))
+  const access = new AccessTable(words, FIRST)
   const [first, second, third] = [7, 8, 9].map(high => ({ high, low: 5 })) as [PortDigest, PortDigest, PortDigest]
   access.replace([first, second, third])
   const before = [...words]
@@ -56,9 +58,9 @@ t.test('as many ports as may be registered have room, twice over', async t => {
 })
 
 t.test('a borrower is its session and its port', async t => {
-  const one = borrowerOf(1, 'iqn.2025-01.test:a,i,0x000000000001')
-  const again = borrowerOf(2, 'iqn.2025-01.test:a,i,0x000000000001')
-  t.same([one.high, one.low], [again.high, again.low])
-  t.not(one.high, borrowerOf(1, 'iqn.2025-01.test:a,i,0x000000000002').high)
-  t.notOk(table().has(NOBODY))
+  const one = new Borrower(1, 'iqn.2025-01.test:a,i,0x000000000001')
+  const again = new Borrower(2, 'iqn.2025-01.test:a,i,0x000000000001')
+  t.same(one.digest, again.digest)
+  t.not(one.digest.high, new Borrower(1, 'iqn.2025-01.test:a,i,0x000000000002').digest.high)
+  t.notOk(table().has(NOBODY.digest))
 })

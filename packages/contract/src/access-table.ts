@@ -13,10 +13,15 @@ export const ACCESS_TABLE_WORDS = 2 * SLOTS
 
 export class AccessTable {
   readonly #words: Int32Array
+  /** The table's first word, and the one behind it. */
+  readonly #first: number
+  readonly #end: number
 
-  /** `words`: ACCESS_TABLE_WORDS words of shared memory. */
-  constructor(words: Int32Array) {
+  /** `words`: shared memory, with the table's ACCESS_TABLE_WORDS words from `first` on. */
+  constructor(words: Int32Array, first: number) {
     this.#words = words
+    this.#first = first
+    this.#end = first + ACCESS_TABLE_WORDS
   }
 
   has(port: PortDigest): boolean {
@@ -26,13 +31,13 @@ export class AccessTable {
   /** The engine's: adds what is missing of `ports`, and removes all others. */
   replace(ports: readonly PortDigest[]): void {
     this.add(ports)
-    for (let at = 0; at < ACCESS_TABLE_WORDS; at += 2) {
+    for (let at = this.#first; at < this.#end; at += 2) {
       const high = Atomics.load(this.#words, at)
       const low = Atomics.load(this.#words, at + 1)
       if (high === EMPTY || high === REMOVED) continue
       if (!ports.some(port => port.high === high && port.low === low)) Atomics.store(this.#words, at, REMOVED)
     }
-    if (ports.length === 0) for (let at = 0; at < ACCESS_TABLE_WORDS; at += 2) Atomics.store(this.#words, at, EMPTY)
+    if (ports.length === 0) for (let at = this.#first; at < this.#end; at += 2) Atomics.store(this.#words, at, EMPTY)
   }
 
   /** The engine's. Throws RangeError when there is no room. */
@@ -48,7 +53,7 @@ export class AccessTable {
 
   #find({ high, low }: PortDigest): number {
     for (let probe = 0, slot = low; probe < SLOTS; probe++, slot++) {
-      const at = 2 * (slot & (SLOTS - 1))
+      const at = this.#first + 2 * (slot & (SLOTS - 1))
       const found = Atomics.load(this.#words, at)
       if (found === EMPTY) return -1
       if (found === high && Atomics.load(this.#words, at + 1) === low) return at
@@ -58,7 +63,7 @@ export class AccessTable {
 
   #free({ low }: PortDigest): number {
     for (let probe = 0, slot = low; probe < SLOTS; probe++, slot++) {
-      const at = 2 * (slot & (SLOTS - 1))
+      const at = this.#first + 2 * (slot & (SLOTS - 1))
       const found = Atomics.load(this.#words, at)
       if (found === EMPTY || found === REMOVED) return at
     }

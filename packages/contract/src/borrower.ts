@@ -10,10 +10,22 @@ export interface PortDigest {
   readonly low: number
 }
 
-export interface Borrower extends PortDigest {
+export class Borrower {
   readonly sessionId: number
   /** Name of the initiator port: iSCSI name, `,i,0x`, ISID. */
   readonly port: string
+  #digest: PortDigest | undefined
+
+  constructor(sessionId: number, port: string) {
+    this.sessionId = sessionId
+    this.port = port
+  }
+
+  /** Of the port. Made when it is first asked for: most volumes never see a persistent reservation. */
+  get digest(): PortDigest {
+    this.#digest ??= portDigest(this.port)
+    return this.#digest
+  }
 }
 
 /** Marks of an access table: a slot that was never used, and one that is not used any more. */
@@ -26,10 +38,5 @@ export function portDigest(port: string): PortDigest {
   return { high: high === EMPTY || high === REMOVED ? 1 : high, low: digest.readInt32BE(4) }
 }
 
-/** The borrower that a session is, with its initiator port. */
-export function borrowerOf(sessionId: number, port: string): Borrower {
-  return { sessionId, port, ...portDigest(port) }
-}
-
 /** For I/O that no session does. */
-export const NOBODY: Borrower = borrowerOf(0, '')
+export const NOBODY = new Borrower(0, '')

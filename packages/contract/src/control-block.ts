@@ -22,7 +22,7 @@
  * anyway: the stage and the state are read as plain words, which are never torn, since five more calls of Atomics.load a command are dear.
  */
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
-import { type Borrower, type PortDigest, portDigest } from './borrower.js'
+import { type Borrower, portDigest } from './borrower.js'
 
 /**
  * Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not.
@@ -77,7 +77,7 @@ export class ControlBlock {
     this.shared = shared
     this.#words = new Int32Array(shared)
     this.#longs = new BigInt64Array(shared, 0, IN_FLIGHT / 2)
-    this.#access = new AccessTable(this.#words.subarray(ACCESS, ACCESS + ACCESS_TABLE_WORDS))
+    this.#access = new AccessTable(this.#words, ACCESS)
   }
 
   /** Makes the block of a volume of `sizeSectors` sectors of 512 bytes; `quotaSectors` 0 means no quota. */
@@ -187,16 +187,17 @@ export class ControlBlock {
     return (this.unitState & ANY_RESERVATION) !== 0
   }
 
-  /** What the persistent reservation leaves to a port. */
-  persistentAccess(port: PortDigest): 'full' | 'read' | 'none' {
+  /** What the persistent reservation leaves to the borrower's port. */
+  persistentAccess(borrower: Borrower): 'full' | 'read' | 'none' {
     const state = this.unitState
-    if ((state & UNIT_STATE.persistentlyReserved) === 0 || this.#access.has(port)) return 'full'
+    if ((state & UNIT_STATE.persistentlyReserved) === 0 || this.#access.has(borrower.digest)) return 'full'
     return (state & UNIT_STATE.othersRead) === 0 ? 'none' : 'read'
   }
 
   /** The engine's, with the gate closed: what a persistent reservation leaves to whom; undefined when there is none. */
   setPersistentAccess(access: { full: readonly string[]; othersRead: boolean } | undefined): void {
     if (access === undefined) {
+      if ((this.unitState & UNIT_STATE.persistentlyReserved) === 0) return
       this.setUnitState(UNIT_STATE.persistentlyReserved, false)
       return this.#access.replace([])
     }
