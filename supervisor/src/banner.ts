@@ -8,17 +8,18 @@ export interface Ready {
   readonly config: Config
   /** Where it listens, as `ip:port`. */
   readonly iscsi: string
+  readonly http: string
   readonly targets: number
 }
 
 /** Says it; `terminal` writes plain text, or is undefined when nobody sits there. */
 export function announce(
-  { config, iscsi, targets }: Ready,
+  { config, iscsi, http, targets }: Ready,
   log: Log,
   terminal: ((text: string) => void) | undefined,
 ): void {
-  log.child({}, { level: 'info' }).info({ event: 'server.ready', iscsi, targets, pid: process.pid })
-  terminal?.(bannerText({ config, iscsi, targets }))
+  log.child({}, { level: 'info' }).info({ event: 'server.ready', iscsi, http, targets, pid: process.pid })
+  terminal?.(bannerText({ config, iscsi, http, targets }))
 }
 
 function bannerText({ config, iscsi, targets }: Ready): string {

@@ -75,6 +75,11 @@ t.test('a start that cannot be is one line that says what to do, and exit code 1
       { env: { SCSIPUB_LISTEN_ISCSI: `127.0.0.1:${port}` } },
       /cannot listen on 127.0.0.1:\d+: the port is taken; stop/,
     ],
+    [
+      'port of HTTP taken',
+      { env: { SCSIPUB_LISTEN_HTTP: `127.0.0.1:${port}` } },
+      /cannot listen on 127.0.0.1:\d+: the port is taken; stop the other server or change listen.http/,
+    ],
     ['data directory is a file', { dataDir: file }, /cannot use the data directory .* \((EEXIST|ENOTDIR)\); make it/],
     [
       'no such image',

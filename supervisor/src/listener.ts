@@ -48,7 +48,7 @@ export class Listener {
     })
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) =>
-        reject(new Error(listenFault(formatPeer(host, port), error), { cause: error }))
+        reject(new Error(listenFault(formatPeer(host, port), error, 'listen.iscsi'), { cause: error }))
       server.once('error', failed)
       server.listen({ host, port, backlog: BACKLOG }, () => {
         server.off('error', failed)
@@ -139,12 +139,13 @@ export function classify(code: string | undefined): 'peer' | 'exhausted' | 'unkn
   }
 }
 
-function listenFault(address: string, { code, message }: NodeJS.ErrnoException): string {
+/** The line that says why nothing can listen on `address`, which the configuration has at `key`. */
+export function listenFault(address: string, { code, message }: NodeJS.ErrnoException, key: string): string {
   const hints: Record<string, string> = {
-    EADDRINUSE: 'the port is taken; stop the other server or change listen.iscsi',
+    EADDRINUSE: `the port is taken; stop the other server or change ${key}`,
     EACCES: 'not permitted; choose a port above 1023 or run with CAP_NET_BIND_SERVICE',
-    EADDRNOTAVAIL: 'this machine does not have that address; change listen.iscsi',
-    ENOTFOUND: 'there is no host of that name; change listen.iscsi',
+    EADDRNOTAVAIL: `this machine does not have that address; change ${key}`,
+    ENOTFOUND: `there is no host of that name; change ${key}`,
   }
   return `cannot listen on ${address}: ${hints[code ?? ''] ?? message}`
 }

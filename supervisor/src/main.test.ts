@@ -43,6 +43,7 @@ t.test('the ready line is printed whatever the log level, and SIGTERM is exit co
   const env = {
     SCSIPUB_DATADIR: dataDir,
     SCSIPUB_LISTEN_ISCSI: '127.0.0.1:0',
+    SCSIPUB_LISTEN_HTTP: '127.0.0.1:0',
     SCSIPUB_LOG_LEVEL: 'error',
     SCSIPUB_WORKERS: '1',
   }
@@ -53,7 +54,12 @@ t.test('the ready line is printed whatever the log level, and SIGTERM is exit co
   })
   while (!output.out.includes('\n') && !over) await Promise.race([once(child.stdout, 'data'), exit])
   t.notOk(over, output.err)
-  t.match(JSON.parse(output.out), { event: 'server.ready', iscsi: /^127\.0\.0\.1:\d+$/, targets: 2 })
+  t.match(JSON.parse(output.out), {
+    event: 'server.ready',
+    iscsi: /^127\.0\.0\.1:\d+$/,
+    http: /^127\.0\.0\.1:\d+$/,
+    targets: 2,
+  })
   child.kill('SIGTERM')
   t.equal(await exit, 0)
   t.equal(output.err, '')

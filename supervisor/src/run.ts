@@ -28,7 +28,9 @@ export async function run(options: RunOptions): Promise<number> {
       },
       actions: {
         announce: () => {
-          if (server) announce({ config, iscsi: server.address, targets: server.targetCount }, log, options.terminal)
+          if (!server) return
+          const { address: iscsi, httpAddress: http, targetCount: targets } = server
+          announce({ config, iscsi, http, targets }, log, options.terminal)
         },
         stopAccepting: () => server?.stopAccepting(),
         cutSessions: () => server?.cutSessions(),

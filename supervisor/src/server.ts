@@ -10,6 +10,7 @@ import { Access } from './access.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
+import { HttpListener } from './http/http-listener.js'
 import { Identification } from './identification.js'
 import { Listener } from './listener.js'
 import type { Log } from './log.js'
@@ -49,6 +50,7 @@ export class Server {
   readonly #host: SessionHost
   readonly #logins: Logins
   readonly #listener: Listener
+  readonly #http: HttpListener
 
   private constructor(parts: {
     options: ServerOptions
@@ -60,6 +62,7 @@ export class Server {
     host: SessionHost
     logins: Logins
     listener: Listener
+    http: HttpListener
   }) {
     this.config = parts.options.config
     this.#log = parts.options.log
@@ -71,6 +74,7 @@ export class Server {
     this.#host = parts.host
     this.#logins = parts.logins
     this.#listener = parts.listener
+    this.#http = parts.http
   }
 
   /** Starts everything; rejects with one line when something cannot be, and ends what runs by then. */
@@ -143,17 +147,25 @@ export class Server {
       onConnectionEnd: connection => logins.connectionEnded(connection),
       onSessionEnd: session => logins.sessionEnded(session),
     })
+    const readiness = () => (pool.usableWorkers > 0 ? [] : [{ detail: 'no session worker is up' }])
+    const http = await HttpListener.open(config.listen.http, { log, readiness })
+    undo.push(() => http.close())
     const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
     }
-    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener })
+    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener, http })
   }
 
   /** Where it listens, as `ip:port`. */
   get address(): string {
     return this.#listener.address
+  }
+
+  /** Where it answers HTTP, as `ip:port`. */
+  get httpAddress(): string {
+    return this.#http.address
   }
 
   get targetCount(): number {
@@ -173,6 +185,7 @@ export class Server {
   stopAccepting(): void {
     this.#logins.drain()
     this.#listener.close()
+    this.#http.stopAccepting()
   }
 
   /** Lets all sessions finish what they do and end; settles when none is left. */
@@ -189,6 +202,7 @@ export class Server {
 
   /** Ends the workers, so that nobody writes any more; then the engine brings everything to disk. */
   async close(): Promise<void> {
+    await this.#http.close()
     await this.#pool.close()
     await this.#engine.close()
   }

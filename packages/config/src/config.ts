@@ -72,13 +72,15 @@ export interface Config {
   readonly iqnPrefix: string
   /** Session worker threads. */
   readonly workers: number
-  readonly listen: { readonly iscsi: Address }
+  readonly listen: { readonly iscsi: Address; readonly http: Address }
   /** What SendTargets tells; absent, the address that the initiator connected to. */
   readonly advertise: { readonly iscsi?: Address }
   readonly free: FreeTierConfig
   readonly targets: readonly TargetConfig[]
   /** Who may ask for the targets; see `targets.ts` of the supervisor for which of them are shown. */
   readonly discovery: { readonly auth: AuthConfig }
+  /** What the calls of an administrator must show; without it there are none. */
+  readonly admin: { readonly token?: string }
   readonly log: { readonly level: LogLevel }
   /** Keys that were given and that this version does not serve, for a warning. */
   readonly unserved: readonly string[]
@@ -94,11 +96,12 @@ export interface ConfigFile {
   dataDir?: string
   iqnPrefix?: string
   workers?: number
-  listen?: { iscsi?: string }
+  listen?: { iscsi?: string; http?: string }
   advertise?: { iscsi?: string }
   free?: Partial<FreeTierConfig>
   targets?: TargetFile[]
   discovery?: { auth?: AuthConfig }
+  admin?: { token?: string }
   log?: { level?: LogLevel }
 }
 
@@ -117,6 +120,8 @@ export const defaults = {
   iqnPrefix: 'iqn.2025-01.pub.scsipub',
   workers: Math.min(availableParallelism(), MAX_WORKERS),
   listenIscsi: '0.0.0.0:3260',
+  /** HTTP is not encrypted: beyond this machine it goes through a proxy that does TLS. */
+  listenHttp: '127.0.0.1:8080',
   free: {
     blankBytes: 64 * MEBIBYTE,
     quotaBytes: 64 * MEBIBYTE,

@@ -5,6 +5,8 @@
 import type { Fault } from './faults.js'
 
 const PREFIX = 'SCSIPUB_'
+/** What the command `scsipub` reads: may stand in the same environment. */
+const OF_THE_COMMAND = new Set(['SCSIPUB_SERVER', 'SCSIPUB_KEY'])
 
 type Kind = 'text' | 'number' | 'boolean' | 'json'
 const KEYS: Readonly<Record<string, Kind>> = {
@@ -38,7 +40,7 @@ const PATH_OF = new Map(Object.keys(KEYS).map(path => [variableOf(path), path]))
 export function applyEnvironment(file: unknown, env: NodeJS.ProcessEnv): Fault[] {
   const faults: Fault[] = []
   for (const [variable, text] of Object.entries(env)) {
-    if (!variable.startsWith(PREFIX) || text === undefined) continue
+    if (!variable.startsWith(PREFIX) || OF_THE_COMMAND.has(variable) || text === undefined) continue
     const path = PATH_OF.get(variable)
     if (path === undefined) {
       const known = [...PATH_OF.keys()].join(', ')

@@ -35,6 +35,8 @@ t.test('without a file and without variables the defaults hold', t => {
   t.equal(config.dataDir, join(process.cwd(), 'data'))
   t.equal(config.iqnPrefix, 'iqn.2025-01.pub.scsipub')
   t.same(config.listen.iscsi, { host: '0.0.0.0', port: 3260 })
+  t.same(config.listen.http, { host: '127.0.0.1', port: 8080 })
+  t.same(config.admin, {})
   t.same(config.advertise, {})
   t.ok(config.workers >= 1 && config.workers <= 64)
   t.equal(config.free.blankBytes, 67_108_864)
@@ -53,7 +55,8 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
     dataDir: './disks',
     iqnPrefix: 'iqn.2001-04.com.example',
     workers: 3,
-    listen: { iscsi: '[::1]:0' },
+    listen: { iscsi: '[::1]:0', http: '0.0.0.0:80' },
+    admin: { token: '0123456789abcdef' },
     advertise: { iscsi: 'disks.example.com:3260' },
     free: { quotaBytes: 1024, maxSessions: 0, capLoopback: true },
     targets: [
@@ -75,6 +78,8 @@ t.test('a full file is honoured, and a relative dataDir is relative to its folde
   t.equal(config.dataDir, join(dir, 'etc', 'disks'))
   t.equal(config.workers, 3)
   t.same(config.listen.iscsi, { host: '::1', port: 0 })
+  t.same(config.listen.http, { host: '0.0.0.0', port: 80 })
+  t.equal(config.admin.token, '0123456789abcdef')
   t.same(config.advertise.iscsi, { host: 'disks.example.com', port: 3260 })
   t.same(config.free, {
     blankBytes: 67_108_864,
@@ -118,6 +123,10 @@ t.test('SCSIPUB_<PATH> overrides the file', t => {
       SCSIPUB_ADVERTISE_ISCSI: '[2001:db8::1]:3260',
       SCSIPUB_FREE_CAPLOOPBACK: 'true',
       SCSIPUB_LOG_LEVEL: 'debug',
+      SCSIPUB_LISTEN_HTTP: '[::1]:3',
+      SCSIPUB_ADMIN_TOKEN: 'fedcba9876543210',
+      SCSIPUB_SERVER: 'of the command, no key',
+      SCSIPUB_KEY: 'of the command, no key',
       SCSIPUB_TARGETS: '[{"name":"e","auth":"none","luns":[{"sizeBytes":512}]}]',
       UNRELATED: 'z',
     },
@@ -125,6 +134,8 @@ t.test('SCSIPUB_<PATH> overrides the file', t => {
   t.equal(config.dataDir, join(process.cwd(), 'y'))
   t.equal(config.workers, 7)
   t.equal(config.listen.iscsi.port, 2)
+  t.same(config.listen.http, { host: '::1', port: 3 })
+  t.equal(config.admin.token, 'fedcba9876543210')
   t.equal(config.advertise.iscsi?.host, '2001:db8::1')
   t.equal(config.free.capLoopback, true)
   t.equal(config.log.level, 'debug')
@@ -151,6 +162,8 @@ const refused: [what: string, content: unknown, line: RegExp][] = [
   ['an IPv6 address without brackets', { listen: { iscsi: '::1' } }, /^listen\.iscsi .* write \[::1\]:3260/],
   ['a port that is too high', { listen: { iscsi: '0.0.0.0:65536' } }, /^listen\.iscsi .* ports end at 65535/],
   ['an IPv4 address with five parts', { listen: { iscsi: '1.2.3.4.5:3260' } }, /^listen\.iscsi .* no valid host/],
+  ['an HTTP address without port', { listen: { http: 'here' } }, /^listen\.http "here" is not an address/],
+  ['a token that is soon guessed', { admin: { token: 'secret' } }, /^admin\.token must be 16 to 255 .* random ones$/],
   ['port 0 advertised', { advertise: { iscsi: 'h:0' } }, /^advertise\.iscsi needs the port/],
   ['a prefix that is no iSCSI name', { iqnPrefix: 'eui.0011' }, /^iqnPrefix must look like iqn\.2025-01/],
   ['a prefix in upper case', { iqnPrefix: 'iqn.2025-01.Com' }, /^iqnPrefix must look like/],
@@ -288,13 +301,12 @@ t.test('refused: variables that name no key or have no sense', t => {
 t.test('keys of another version are named, and change nothing else', t => {
   const path = join(t.testdir({}), 'config.json')
   const others = {
-    listen: { iscsi: '127.0.0.1:1', http: '127.0.0.1:8080', tls: { cert: 'c' } },
+    listen: { iscsi: '127.0.0.1:1', http: '127.0.0.1:2', tls: { cert: 'c' } },
     state: { url: 'redis://h' },
-    admin: { token: 'x' },
   }
   writeFileSync(path, JSON.stringify(others))
   const config = loadConfig({ path, env: { SCSIPUB_STATE_URL: 'redis://other' } })
-  t.same(config.unserved, ['listen.tls', 'listen.http', 'state', 'admin'])
-  t.same(config.listen, { iscsi: { host: '127.0.0.1', port: 1 } })
+  t.same(config.unserved, ['listen.tls', 'state'])
+  t.same(config.listen, { iscsi: { host: '127.0.0.1', port: 1 }, http: { host: '127.0.0.1', port: 2 } })
   t.end()
 })

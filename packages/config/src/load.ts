@@ -40,11 +40,15 @@ function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
     dataDir: resolve(base, file.dataDir ?? defaults.dataDir),
     iqnPrefix: file.iqnPrefix ?? defaults.iqnPrefix,
     workers: file.workers ?? defaults.workers,
-    listen: { iscsi: address(file.listen?.iscsi ?? defaults.listenIscsi) },
+    listen: {
+      iscsi: address(file.listen?.iscsi ?? defaults.listenIscsi),
+      http: address(file.listen?.http ?? defaults.listenHttp),
+    },
     advertise: advertise === undefined ? {} : { iscsi: address(advertise) },
     free: { ...defaults.free, ...file.free },
     targets: (file.targets ?? []).map(target),
     discovery: { auth: file.discovery?.auth ?? 'none' },
+    admin: { ...file.admin },
     log: { level: file.log?.level ?? defaults.logLevel },
   }
 }

@@ -77,7 +77,7 @@ export const configSchema = section({
     maximum: MAX_WORKERS,
     explain: `must be a whole number from 1 to ${MAX_WORKERS}`,
   },
-  listen: section({ iscsi: address }),
+  listen: section({ iscsi: address, http: address }),
   advertise: section({ iscsi: address }),
   free: section({
     blankBytes: diskBytes,
@@ -88,5 +88,12 @@ export const configSchema = section({
   }),
   targets: { type: 'array', items: target, explain: 'must be a list of targets' },
   discovery: section({ auth: authentication }),
+  admin: section({
+    token: {
+      type: 'string',
+      pattern: '^[\\x21-\\x7e]{16,255}$',
+      explain: 'must be 16 to 255 characters of printable ASCII without blanks; take random ones',
+    },
+  }),
   log: section({ level: { enum: LOG_LEVELS, explain: `must be one of ${LOG_LEVELS.join(', ')}` } }),
 })

@@ -11,9 +11,11 @@ import type { Fault } from './faults.js'
 /** Faults of meaning in a configuration file of any shape. */
 export function semanticFaults(file: unknown): Fault[] {
   const faults: Fault[] = []
-  const listen = textAt(file, 'listen', 'iscsi')
   const advertise = textAt(file, 'advertise', 'iscsi')
-  if (listen !== undefined) checkAddress(faults, 'listen.iscsi', listen)
+  for (const service of ['iscsi', 'http']) {
+    const listen = textAt(file, 'listen', service)
+    if (listen !== undefined) checkAddress(faults, `listen.${service}`, listen)
+  }
   if (advertise !== undefined) {
     const address = checkAddress(faults, 'advertise.iscsi', advertise)
     if (address?.port === 0)

@@ -1,13 +1,11 @@
 /**
  * Keys that belong to the configuration but that this version does not serve. One file may serve several versions, so what merely is
- * not there (HTTP, TLS, a state store) is left out with a warning: nothing answers where it should, which is seen at once.
+ * not there (TLS, a state store) is left out with a warning: nothing answers where it should, which is seen at once.
  */
 
 const SECTIONS: readonly (readonly [section: string, key: string | undefined])[] = [
   ['listen', 'tls'],
-  ['listen', 'http'],
   ['state', undefined],
-  ['admin', undefined],
 ]
 
 type Tree = Record<string, unknown>

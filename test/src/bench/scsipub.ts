@@ -31,7 +31,7 @@ export class Scsipub {
       JSON.stringify({
         dataDir,
         workers: WORKERS,
-        listen: { iscsi: '127.0.0.1:0' },
+        listen: { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' },
         free: { maxSessions: 0, maxSessionsPerAddress: 0 },
         targets: Object.entries(targets).map(([name, luns]) => ({ name, auth: 'none', luns })),
         log: { level: 'info' },

@@ -33,6 +33,8 @@ export interface Server {
   readonly port: number
   /** `127.0.0.1:PORT` */
   readonly portal: string
+  /** `http://127.0.0.1:PORT` */
+  readonly api: string
   readonly dataDir: string
   readonly log: readonly LogLine[]
   /** `iscsi://` address of a logical unit, as libiscsi and QEMU write it. `name` is what follows the prefix. */
@@ -59,7 +61,7 @@ export async function withServer(
 ): Promise<void> {
   const dataDir = options.dataDir ?? t.testdir()
   for (const [name, content] of Object.entries(options.images ?? {})) addImage(dataDir, name, content)
-  const listen = { iscsi: `127.0.0.1:${options.port ?? 0}` }
+  const listen = { iscsi: `127.0.0.1:${options.port ?? 0}`, http: '127.0.0.1:0' }
   const configFile = join(dataDir, 'config.json')
   writeFileSync(configFile, JSON.stringify({ dataDir, listen, ...options.config }))
 
@@ -71,10 +73,12 @@ export async function withServer(
   const printed: string[] = []
   let crashed = false
   try {
-    const port = await ready(child, log, printed)
+    const { iscsi, http } = await ready(child, log, printed)
+    const port = Number(iscsi.split(':').at(-1))
     await use({
       port,
       portal: `127.0.0.1:${port}`,
+      api: `http://${http}`,
       dataDir,
       log,
       url: (name, lun = 0) => `iscsi://127.0.0.1:${port}/${iqn(name)}/${lun}`,
@@ -102,8 +106,8 @@ function addImage(dataDir: string, name: string, content: Buffer): void {
   writeFileSync(join(catalog, `${name}.json`), JSON.stringify({ name, title: `Image ${name}`, file: `${name}.img` }))
 }
 
-/** Port that the server listens on, once it says so. */
-function ready(child: ChildProcess, log: LogLine[], printed: string[]): Promise<number> {
+/** Where the server listens, as it says when it is ready. */
+function ready(child: ChildProcess, log: LogLine[], printed: string[]): Promise<{ iscsi: string; http: string }> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`the server ${why}; it printed:\n${printed.join('\n')}`))
     const timer = setTimeout(() => fail(`was not ready within ${START_MS} ms`), START_MS)
@@ -118,7 +122,7 @@ function ready(child: ChildProcess, log: LogLine[], printed: string[]): Promise<
         log.push(entry)
         if (entry.event !== 'server.ready') return
         clearTimeout(timer)
-        resolve(Number(String(entry.iscsi).split(':').at(-1)))
+        resolve({ iscsi: String(entry.iscsi), http: String(entry.http) })
       })
     }
   })

@@ -12,7 +12,7 @@ import { ROOT } from '../repository.js'
 t.test('npm start serves with the given configuration; SIGTERM to npm drains the server, exit code 0', async t => {
   const dataDir = t.testdir()
   const config = join(dataDir, 'config.json')
-  writeFileSync(config, JSON.stringify({ dataDir, listen: { iscsi: '127.0.0.1:0' } }))
+  writeFileSync(config, JSON.stringify({ dataDir, listen: { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' } }))
   const child = spawn('setpriv', [...DIES_WITH_PARENT, 'npm', 'start', '--', '--config', config], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
