@@ -6,10 +6,13 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '@scsipub/config'
+import { openState, type StateStore } from '@scsipub/state'
 import { Access } from './access.js'
+import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
+import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
 import { Identification } from './identification.js'
 import { Listener } from './listener.js'
@@ -51,6 +54,7 @@ export class Server {
   readonly #logins: Logins
   readonly #listener: Listener
   readonly #http: HttpListener
+  readonly #store: StateStore
 
   private constructor(parts: {
     options: ServerOptions
@@ -63,6 +67,7 @@ export class Server {
     logins: Logins
     listener: Listener
     http: HttpListener
+    store: StateStore
   }) {
     this.config = parts.options.config
     this.#log = parts.options.log
@@ -75,6 +80,7 @@ export class Server {
     this.#logins = parts.logins
     this.#listener = parts.listener
     this.#http = parts.http
+    this.#store = parts.store
   }
 
   /** Starts everything; rejects with one line when something cannot be, and ends what runs by then. */
@@ -95,6 +101,8 @@ export class Server {
       log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
     const directory = new TargetDirectory(config, catalog)
+    const store = await openState({ path: join(config.dataDir, 'state') })
+    undo.push(() => store.close())
     const engine = new Engine({
       entry: options.engineEntry,
       dataDir: config.dataDir,
@@ -114,6 +122,7 @@ export class Server {
     })
     const access = new Access(directory, config.discovery.auth)
     const penalty = new LoginPenalty({ holdsForLoopback: config.free.capLoopback })
+    const httpPenalty = new LoginPenalty({ holdsForLoopback: config.free.capLoopback })
     const logins = new Logins({
       hosts: () => host,
       registry,
@@ -147,15 +156,20 @@ export class Server {
       onConnectionEnd: connection => logins.connectionEnded(connection),
       onSessionEnd: session => logins.sessionEnded(session),
     })
-    const readiness = () => (pool.usableWorkers > 0 ? [] : [{ detail: 'no session worker is up' }])
-    const http = await HttpListener.open(config.listen.http, { log, readiness })
+    const accounts = new Accounts({ store, log })
+    const http = await HttpListener.open(config.listen.http, {
+      log,
+      accounts,
+      authentication: new Authentication({ accounts, adminToken: config.admin.token, penalty: httpPenalty, log }),
+      readiness: () => (pool.usableWorkers > 0 ? [] : [{ detail: 'no session worker is up' }]),
+    })
     undo.push(() => http.close())
     const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
     }
-    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener, http })
+    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener, http, store })
   }
 
   /** Where it listens, as `ip:port`. */
@@ -205,6 +219,7 @@ export class Server {
     await this.#http.close()
     await this.#pool.close()
     await this.#engine.close()
+    await this.#store.close()
   }
 }
 

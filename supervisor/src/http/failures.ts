@@ -3,6 +3,7 @@
  * before there is a request. What is nobody's fault but ours is logged with its stack, and told without.
  */
 import type { Socket } from 'node:net'
+import { StateError } from '@scsipub/state'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../log.js'
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from './limits.js'
@@ -11,7 +12,12 @@ import { requestFaults } from './validation.js'
 
 /** Sends what `error` means. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
-  const problem = error instanceof Problem ? error : problemOf(error as FastifyError)
+  const problem =
+    error instanceof Problem
+      ? error
+      : error instanceof StateError
+        ? storeProblem(error)
+        : problemOf(error as FastifyError)
   if (problem.status === 500) {
     const stack = error instanceof Error ? error.stack : String(error)
     log.error({
@@ -28,6 +34,12 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
 /** The pattern of the route, never the path itself, which a stranger words. */
 export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'none'
+}
+
+/** Two who change one thing at once, or a store that is away. What exactly is wrong with it is the operator's to know, from the log. */
+function storeProblem({ code }: StateError): Problem {
+  if (code === 'conflict') return new Problem('busy', 'somebody else has changed it meanwhile; look again')
+  return new Problem('store-unavailable', 'nothing can be looked up or changed for the moment; what is in use goes on')
 }
 
 /** What an error of fastify means; anything unknown is a bug of ours. */

@@ -3,11 +3,12 @@ import type { Address } from '@scsipub/config'
 import { listenFault } from '../listener.js'
 import type { Log } from '../log.js'
 import { formatPeer } from '../peer.js'
+import { type AdminParts, addAdmin } from './admin.js'
 import { type Api, createApp } from './app.js'
 import { addHealth, type Readiness } from './health.js'
 import { addDocument } from './openapi.js'
 
-export interface HttpParts {
+export interface HttpParts extends AdminParts {
   readonly log: Log
   readonly readiness: Readiness
 }
@@ -24,9 +25,10 @@ export class HttpListener {
   }
 
   /** Listens; rejects with a line that a person can act on. */
-  static async open({ host, port }: Address, { log, readiness }: HttpParts): Promise<HttpListener> {
-    const app = await createApp(log, calls => {
-      addHealth(calls, readiness)
+  static async open({ host, port }: Address, parts: HttpParts): Promise<HttpListener> {
+    const app = await createApp(parts.log, calls => {
+      addHealth(calls, parts.readiness)
+      addAdmin(calls, parts)
       addDocument(calls)
     })
     try {

@@ -1,4 +1,5 @@
 /** Schemas that several calls share. They validate, type and document; names of fields are those that scripts rely on. */
+import { NAME_PATTERN } from '@scsipub/config'
 import { type Static, type TSchema, Type } from 'typebox'
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from './problem.js'
 
@@ -6,6 +7,12 @@ import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from './problem.js'
 export function record<P extends Record<string, TSchema>>(properties: P, options: object = {}) {
   return Type.Object(properties, { additionalProperties: false, ...options })
 }
+
+export const Name = Type.String({
+  pattern: NAME_PATTERN,
+  'x-rule': 'must be 1 to 64 of the characters a-z 0-9 . -, not starting or ending with . or -',
+})
+export const Moment = Type.String({ description: 'RFC 3339, UTC' })
 
 const ProblemSchema = Type.Object(
   {

@@ -148,10 +148,12 @@ function linkOf(path: string): string {
 /** The configuration, and the lock that keeps a second server away. */
 const NOT_OF_VOLUMES = ['config.json', 'lock']
 
+const NOT_OF_VOLUMES_FOLDERS = ['catalog', 'state']
+
 /** Files that belong to volumes. */
 export function volumeFiles(server: Server): string[] {
   return filesBelow(server.dataDir)
-    .filter(path => !path.startsWith(join(server.dataDir, 'catalog')))
+    .filter(path => !NOT_OF_VOLUMES_FOLDERS.some(folder => path.startsWith(join(server.dataDir, folder))))
     .sort()
 }
 
