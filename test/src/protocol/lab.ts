@@ -121,17 +121,17 @@ export function pidOf(server: Server): number {
 }
 
 /**
- * Descriptors and mappings that sessions cost: sockets, and files below the data directory. Those of the runtime and of libraries come and go
+ * Descriptors and mappings that sessions cost: sockets, and files below the data directory, less those of the state store. Those of the runtime and of libraries come and go
  * as code is loaded.
  */
 export function holdings(server: Server): Holdings {
   const proc = `/proc/${pidOf(server)}`
   const mapped = readFileSync(`${proc}/maps`, 'utf8')
     .split('\n')
-    .filter(line => line.includes(server.dataDir))
+    .filter(line => line.includes(server.dataDir) && !line.includes(join(server.dataDir, 'state')))
   const descriptors = readdirSync(`${proc}/fd`).filter(fd => {
     const target = linkOf(`${proc}/fd/${fd}`)
-    return target.startsWith('socket:') || target.includes(server.dataDir)
+    return target.startsWith('socket:') || (target.includes(server.dataDir) && !target.includes('/state/'))
   })
   return { descriptors: descriptors.length, mappings: mapped.length, files: volumeFiles(server) }
 }
