@@ -2,7 +2,6 @@
 // compared with the next run.
 
 import type { Merged } from '../harness/merge-verdicts.js'
-import type { NotYet } from '../interop/libiscsi-not-yet.js'
 import type { CommandRow } from './commands.js'
 import type { KeyReport } from './key-exchanges.js'
 import { failedBy, othersOf, VERSIONS } from './other-targets.js'
@@ -11,7 +10,6 @@ export interface Conformance {
   readonly commands: readonly CommandRow[]
   readonly keys: readonly KeyReport[]
   readonly libiscsi: readonly Merged[]
-  readonly notYet: readonly (NotYet & { readonly names: readonly string[] })[]
   /** The kinds of units, each with what is particular about it. */
   readonly units: readonly { readonly name: string; readonly what: string }[]
 }
@@ -63,7 +61,7 @@ export function conformanceDocument(run: Conformance): string {
     '',
     ...table(['suite', 'gone through', 'on', 'failed by LIO', 'failed by tgt'], suiteCells(run.libiscsi)),
     '',
-    ...notYetLines(run),
+    'Nothing of the suite is left out.',
   ]
   return `${lines.join('\n')}\n`
 }
@@ -92,15 +90,6 @@ function suiteCells(libiscsi: readonly Merged[]): string[][] {
       String(tgt[suite] ?? ''),
     ]
   })
-}
-
-function notYetLines({ notYet }: Conformance): string[] {
-  if (notYet.length === 0) return ['Nothing of the suite is left out.']
-  return [
-    'Not gone through on any unit:',
-    '',
-    ...notYet.map(({ tests, why, names }) => `- ${tests.join(', ')} (${names.length}): ${why}.`),
-  ]
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
