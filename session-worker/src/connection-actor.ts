@@ -253,6 +253,7 @@ export class ConnectionActor implements ConnectionActions, Member {
         abortEverywhere: async ({ volumeId }, reset) => {
           await engine.ask({ kind: 'volume.abort', volumeId, sessionId, reset })
         },
+        portsOf: async nodes => (await supervisor.ask({ kind: 'nexus.ports', sessionId, nodes: [...nodes] })).ports,
         resetTarget: async () => {
           await supervisor.ask({ kind: 'target.reset', sessionId })
         },

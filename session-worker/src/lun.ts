@@ -1,7 +1,7 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import type { Borrower, LunGrant } from '@scsipub/contract'
+import { type Borrower, KEPT_OUT, type LunGrant, NexusAccess } from '@scsipub/contract'
 import {
   type Context,
   conflictsWithReservation,
@@ -24,14 +24,14 @@ export class Lun implements Context {
   readonly volumeId: string
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
-  readonly #borrower: Borrower
+  readonly #access: NexusAccess
 
   constructor(grant: LunGrant, target: Target, services: Services, borrower: Borrower) {
     const { volumeId } = grant.volume.spec
     this.lun = grant.lun
     this.target = target
-    this.#borrower = borrower
     this.volume = services.volumes.borrow(grant.volume, borrower)
+    this.#access = new NexusAccess(this.volume.control, borrower)
     this.lu = new UnitFacts(grant, this.volume)
     this.volumeId = volumeId
     this.unit = new UnitState(services.engine, volumeId, borrower)
@@ -43,10 +43,10 @@ export class Lun implements Context {
   }
 
   #keepsOut(cdb: Buffer, offset: number): boolean {
-    const { control } = this.volume
-    const { holder } = control
-    if (holder !== 0 && holder !== this.#borrower.sessionId && conflictsWithReserve(cdb, offset)) return true
-    const access = control.persistentAccess(this.#borrower)
-    return access !== 'full' && conflictsWithReservation(cdb, offset, access === 'read')
+    const { verdict } = this.#access
+    if (verdict === 0) return false
+    if ((verdict & KEPT_OUT.reserved) !== 0 && conflictsWithReserve(cdb, offset)) return true
+    if ((verdict & ~KEPT_OUT.reserved) === 0) return false
+    return conflictsWithReservation(cdb, offset, (verdict & KEPT_OUT.writing) !== 0)
   }
 }

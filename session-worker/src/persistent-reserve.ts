@@ -18,12 +18,13 @@ import { respond, respondSense, respondStatus } from './scsi-response.js'
 export function persistentReserveOut(
   phase: FullFeature,
   command: Command,
-  action: ReservationAction,
+  what: Extract<Outcome, { kind: 'reserveOut' }>,
   moved = 0,
   task: Task = phase.tasks.instant(command),
 ): void {
   let answer: Outcome | undefined
-  const asked = command.lun!.unit.changeReservations(action).then(({ refused }) => {
+  const { unit } = command.lun!
+  const asked = withNodes(phase, what, action => unit.changeReservations(action)).then(({ refused }) => {
     answer = refused && reservationRefused(refused)
   })
   phase.tasks.during(
@@ -35,6 +36,17 @@ export function persistentReserveOut(
     },
     error => fail(phase, command, error, moved),
   )
+}
+
+/** Nodes stand for their ports that are known, which are those with a session on the target [SPC-4 §7.6.4.6]. */
+async function withNodes<T>(
+  { session }: FullFeature,
+  { action, nodes }: Extract<Outcome, { kind: 'reserveOut' }>,
+  change: (action: ReservationAction) => Promise<T>,
+): Promise<T> {
+  if (nodes === undefined || action.name !== 'register') return change(action)
+  const known = await session.portsOf(nodes)
+  return change({ ...action, others: [...(action.others ?? []), ...known] })
 }
 
 /** Asks for the state and goes on with the data that is made of it. */

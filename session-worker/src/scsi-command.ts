@@ -106,7 +106,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
         const next = outcome.apply(data)
         if (next.kind === 'status') respondStatus(phase, command, next, data.length)
         else if (next.kind === 'unit') changeUnit(phase, command, next.change, data.length, task)
-        else if (next.kind === 'reserveOut') persistentReserveOut(phase, command, next.action, data.length, task)
+        else if (next.kind === 'reserveOut') persistentReserveOut(phase, command, next, data.length, task)
         else if (next.kind === 'provision')
           provisionBlocks(phase, command, { operation: next.operation, moved: outcome.lengthBytes, task })
         else carryOut(phase, command, next, NO_DATA) // what came with the command has been used
@@ -122,7 +122,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
     case 'copyResults':
       return carryOut(phase, command, phase.session.copies.results(command.lun!, outcome), immediate)
     case 'reserveOut':
-      return persistentReserveOut(phase, command, outcome.action)
+      return persistentReserveOut(phase, command, outcome)
     case 'reserveIn':
       return persistentReserveIn(phase, command, outcome, data => carryOut(phase, command, data, immediate))
     case 'unit':

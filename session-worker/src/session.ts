@@ -36,6 +36,8 @@ export interface SessionFacts {
   readonly tokenFiles: TokenFiles
   /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
   abortEverywhere(lun: Lun, reset: boolean): Promise<void>
+  /** Names of the initiator ports of these nodes that have a session on the target. */
+  portsOf(nodes: readonly string[]): Promise<string[]>
   /** Has the sessions of the target end, this one too, as far as they are the initiator's affair. */
   resetTarget(): Promise<void>
   /** The session has ended; its volumes have been given back. */
@@ -183,6 +185,10 @@ export class Session {
 
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
     return this.#facts.abortEverywhere(lun, reset)
+  }
+
+  portsOf(nodes: readonly string[]): Promise<string[]> {
+    return this.#facts.portsOf(nodes)
   }
 
   resetTarget(): Promise<void> {

@@ -22,7 +22,7 @@ import { grantOf, type Target, volumeSpec } from './targets.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 /** What a connection asks while it logs in, or in discovery. */
-type Question = Exclude<SupervisorRequest, { kind: 'target.reset' }>
+type Question = Exclude<SupervisorRequest, { kind: 'target.reset' | 'nexus.ports' }>
 type Opened = SupervisorReplies['nexus.open']
 
 export interface LoginParts {

@@ -74,6 +74,14 @@ export class NexusRegistry {
     return this.#byTsih.get(tsih)?.sessionId
   }
 
+  /** Name of the initiator port of a live session [7143 §3.4.1]; undefined for a discovery session, and one that has ended. */
+  portOf(sessionId: number): { initiatorName: string; port: string } | undefined {
+    const key = this.#bySession.get(sessionId)?.key
+    if (!key) return undefined
+    const [, initiatorName = '', isid = ''] = key.split('\0')
+    return { initiatorName, port: `${initiatorName},i,0x${isid}` }
+  }
+
   /** Opens a nexus by the rules above. Logins of one nexus are taken one after the other, in the order of their calls. */
   open(claim: NexusClaim): Promise<NexusGrant> {
     const key = keyOf(claim)

@@ -15,6 +15,7 @@ import { Engine } from './engine.js'
 import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
 import { Identification } from './identification.js'
+import { knownPorts } from './known-ports.js'
 import { Listener } from './listener.js'
 import type { Log } from './log.js'
 import { LoginPenalty } from './login-penalty.js'
@@ -141,6 +142,8 @@ export class Server {
       attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
       detach: slot => engine.ask({ kind: 'worker.detach', slot }),
       serve: async request => {
+        if (request.kind === 'nexus.ports')
+          return { ports: knownPorts(request, { hosts: () => host, registry, directory }) }
         if (request.kind !== 'target.reset') return logins.serve(request)
         resetTarget(request.sessionId, { hosts: () => host, registry, directory, log })
         return {}

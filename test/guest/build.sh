@@ -9,7 +9,9 @@ cd "$1"
 [ "$(id -u)" = 0 ] || { echo 'building the guest needs root: debootstrap changes root' >&2; exit 1; }
 
 release=bookworm
-packages=open-iscsi,sg3-utils,sdparm,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux
+packages=open-iscsi,sg3-utils,sdparm,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux,multipath-tools
+# What the fence agents need of Python. Their own package also asks for the libraries of many clouds: of it, these two agents alone are taken.
+agents=python3-minimal,python3,python3-pexpect,python3-pycurl
 
 # The kernel: the package that linux-image-amd64 stands for.
 image=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
@@ -35,7 +37,12 @@ done
 (cd initrd && find . | cpio -o -H newc --quiet | gzip -1 > ../initrd.gz)
 
 # The root file system, with the modules but for those of hardware that no guest has.
-debootstrap --variant=minbase --include="$packages" "$release" root
+debootstrap --variant=minbase --include="$packages,$agents" "$release" root
+mkdir agents
+(cd agents && apt-get download fence-agents && dpkg -x ./*.deb .)
+mkdir -p root/usr/share/fence
+cp agents/usr/sbin/fence_scsi agents/usr/sbin/fence_mpath root/usr/sbin/
+cp agents/usr/share/fence/fencing.py root/usr/share/fence/
 cp "$here/init.sh" root/sbin/guest-init
 chmod +x root/sbin/guest-init
 mkdir -p root/lib/modules
@@ -48,4 +55,4 @@ chroot root depmod "$version"
 rm -rf root/var/cache/apt/archives/*.deb root/var/lib/apt/lists/* root/usr/share/doc root/usr/share/man root/usr/share/locale
 mke2fs -q -t ext4 -d root root.img 1500M
 
-rm -rf kernel initrd root
+rm -rf kernel initrd root agents

@@ -11,13 +11,15 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
 udevadm trigger --action=add
 modprobe -a virtio_net iscsi_tcp sd_mod sg crc32c_generic
 udevadm settle
-hostname guest
+# The kernel is told who this is: `guest=NAME`.
+name=$(sed -n 's/.*guest=\([a-z0-9]*\).*/\1/p' /proc/cmdline)
+hostname "${name:-guest}"
 ip link set lo up
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 mkdir -p /run/lock/iscsi /mnt
-echo 'InitiatorName=iqn.2025-01.pub.scsipub.test:guest' > /etc/iscsi/initiatorname.iscsi
+echo "InitiatorName=iqn.2025-01.pub.scsipub.test:$(hostname)" > /etc/iscsi/initiatorname.iscsi
 iscsid
 
 stty -F /dev/ttyS1 raw -echo

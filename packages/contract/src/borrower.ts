@@ -28,6 +28,16 @@ export class Borrower {
   }
 }
 
+/** Bits of what reservations keep a borrower from; 0 is full access. */
+export const KEPT_OUT = {
+  /** Another session holds the unit by RESERVE. */
+  reserved: 1,
+  /** A persistent reservation lets this nexus read, no more. */
+  writing: 2,
+  /** A persistent reservation lets it do nothing. */
+  reading: 4,
+} as const
+
 /** Marks of an access table: a slot that was never used, and one that is not used any more. */
 export const EMPTY = 0
 export const REMOVED = -1

@@ -12,7 +12,8 @@
  *   word  72       state of the unit: bits of UNIT_STATE, 0 when everything is as usual
  *   word  73       borrower (session id) that holds the reservation, while the state says that there is one
  *   words 74..585  initiator ports that a persistent reservation gives full access (`access-table.ts`), while the state says that there is one
- *   words 586..    bitmap pages that may differ from the durable bitmap, one bit a page
+ *   word  586      changes of what reservations leave to whom, counted modulo 2^32 (`nexus-access.ts`)
+ *   words 587..    bitmap pages that may differ from the durable bitmap, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
@@ -22,7 +23,7 @@
  * anyway: the stage and the state are read as plain words, which are never torn, since five more calls of Atomics.load a command are dear.
  */
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
-import { type Borrower, portDigest } from './borrower.js'
+import { type Borrower, KEPT_OUT, portDigest } from './borrower.js'
 
 /**
  * Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not.
@@ -52,7 +53,8 @@ const IN_FLIGHT = 8
 const STATE = IN_FLIGHT + MAX_WORKER_SLOTS
 const HOLDER = STATE + 1
 const ACCESS = HOLDER + 1
-const SUMMARY = ACCESS + ACCESS_TABLE_WORDS
+const ACCESS_GENERATION = ACCESS + ACCESS_TABLE_WORDS
+const SUMMARY = ACCESS_GENERATION + 1
 
 /** Bits of the state word. `othersRead`: who has not full access under the persistent reservation may read. */
 export const UNIT_STATE = {
@@ -180,11 +182,31 @@ export class ControlBlock {
   set holder(borrower: number) {
     if (borrower !== 0) Atomics.store(this.#words, HOLDER, borrower | 0)
     this.setUnitState(UNIT_STATE.reserved, borrower !== 0)
+    this.#accessChanged()
   }
 
   /** Whether there is a reservation of any kind, so that somebody may be kept out. One look. */
   get anyReservation(): boolean {
     return (this.unitState & ANY_RESERVATION) !== 0
+  }
+
+  /** Whether there is anything at all that may keep I/O out. One look. */
+  get anyHindrance(): boolean {
+    return (this.unitState & KEEPS_OUT) !== 0
+  }
+
+  /** How often reservations have changed. */
+  get accessGeneration(): number {
+    return this.#words[ACCESS_GENERATION]!
+  }
+
+  /** The same, and what is read after it is not older. */
+  orderedAccessGeneration(): number {
+    return Atomics.load(this.#words, ACCESS_GENERATION)
+  }
+
+  #accessChanged(): void {
+    Atomics.add(this.#words, ACCESS_GENERATION, 1)
   }
 
   /** What the persistent reservation leaves to the borrower's port. */
@@ -199,7 +221,8 @@ export class ControlBlock {
     if (access === undefined) {
       if ((this.unitState & UNIT_STATE.persistentlyReserved) === 0) return
       this.setUnitState(UNIT_STATE.persistentlyReserved, false)
-      return this.#access.replace([])
+      this.#access.replace([])
+      return this.#accessChanged()
     }
     const full = access.full.map(portDigest)
     // Who has access before and after has it meanwhile: commands are looked at without the gate.
@@ -207,19 +230,27 @@ export class ControlBlock {
     this.setUnitState(UNIT_STATE.othersRead, access.othersRead)
     this.setUnitState(UNIT_STATE.persistentlyReserved, true)
     this.#access.replace(full)
+    this.#accessChanged()
+  }
+
+  /** What reservations keep a borrower from, as it is at the moment: bits of KEPT_OUT. See `NexusAccess` for who asks often. */
+  verdict(borrower: Borrower): number {
+    const { holder } = this
+    const reserved = holder !== 0 && holder !== borrower.sessionId ? KEPT_OUT.reserved : 0
+    const access = this.persistentAccess(borrower)
+    if (access === 'full') return reserved
+    return reserved | (access === 'read' ? KEPT_OUT.writing : KEPT_OUT.reading)
   }
 
   /** Why the borrower's I/O must not be done; to be asked after a successful `enter`. */
   refuses(borrower: Borrower, writing: boolean): undefined | 'reserved' | 'no-medium' {
-    const state = this.unitState
-    if ((state & KEEPS_OUT) === 0) return undefined
-    const { holder } = this
-    if (holder !== 0 && holder !== borrower.sessionId) return 'reserved'
-    if ((state & UNIT_STATE.persistentlyReserved) !== 0) {
-      const access = this.persistentAccess(borrower)
-      if (access === 'none' || (writing && access === 'read')) return 'reserved'
-    }
-    return (state & UNIT_STATE.mediumAbsent) === 0 ? undefined : 'no-medium'
+    return this.anyHindrance ? this.hindrance(this.verdict(borrower), writing) : undefined
+  }
+
+  /** The same, for bits of KEPT_OUT that are known. */
+  hindrance(verdict: number, writing: boolean): undefined | 'reserved' | 'no-medium' {
+    if (verdict !== 0 && (writing || verdict !== KEPT_OUT.writing)) return 'reserved'
+    return (this.unitState & UNIT_STATE.mediumAbsent) === 0 ? undefined : 'no-medium'
   }
 
   /** Books `sectors` against the quota; false, with nothing booked, when they do not fit. */

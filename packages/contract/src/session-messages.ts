@@ -104,6 +104,14 @@ export const supervisorRequestSchema = {
     },
     // TARGET COLD RESET: the units are reset and the initiator is answered; what is left is to end the sessions [7143 §11.5.1].
     'target.reset': { properties: { id: { type: 'uint32' }, sessionId: { type: 'uint32' } } },
+    // Which ports of these nodes have a session on the target of this one.
+    'nexus.ports': {
+      properties: {
+        id: { type: 'uint32' },
+        sessionId: { type: 'uint32' },
+        nodes: { elements: { type: 'string' } },
+      },
+    },
   },
 } as const
 export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
@@ -161,4 +169,5 @@ export interface SupervisorReplies {
     | { refuse: LoginRefusal }
   'targets.list': { targets: TargetListing[] }
   'target.reset': Record<string, never>
+  'nexus.ports': { ports: string[] }
 }

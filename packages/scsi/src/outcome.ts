@@ -70,8 +70,11 @@ export type Outcome =
   | { readonly kind: 'unit'; readonly change: UnitChange }
   /** Fetch `lengthBytes` of parameter list from the initiator and go on with what `apply` says of it. */
   | { readonly kind: 'parameterOut'; readonly lengthBytes: number; apply(data: Buffer): Outcome }
-  /** PERSISTENT RESERVE OUT, whose parameter list has come: `reduceReservations` says what it does. */
-  | { readonly kind: 'reserveOut'; readonly action: ReservationAction }
+  /**
+   * PERSISTENT RESERVE OUT, whose parameter list has come: `reduceReservations` says what it does. `nodes`: iSCSI names of nodes, all of whose ports
+   * that are known belong to `others` of the action, which is REGISTER.
+   */
+  | { readonly kind: 'reserveOut'; readonly action: ReservationAction; readonly nodes?: readonly string[] }
   /** PERSISTENT RESERVE IN: `persistentReserveInData` makes the data, to be cut to `allocationLength`. */
   | { readonly kind: 'reserveIn'; readonly what: ReservationReport; readonly allocationLength: number }
   /** Copy between units, or to or from a token; the parameter list has come. */

@@ -51,10 +51,13 @@ export interface PrOutFields {
   readonly type?: number
   readonly aptpl?: boolean
   readonly allTgPt?: boolean
-  /** With SPEC_I_PT: ports by name. */
+  /** With SPEC_I_PT: ports by name, and nodes. */
   readonly ports?: readonly string[]
+  readonly nodes?: readonly string[]
   /** REGISTER AND MOVE: the new holder by name, and whether the old one is unregistered. */
   readonly to?: string
+  /** `to` is the name of a node. */
+  readonly toNode?: boolean
   readonly unreg?: boolean
   readonly relativeTargetPort?: number
 }
@@ -65,26 +68,34 @@ function keyOf(key: number): Buffer {
   return buffer
 }
 
-/** TransportID of an iSCSI port, format 01b [SPC-4 §7.6.4.6]. */
-export function transportId(port: string): Buffer {
-  const text = Buffer.alloc(Math.max(20, (Buffer.byteLength(port) + 4) & ~3))
-  text.write(port)
-  const head = Buffer.from([0x45, 0, 0, text.length])
+/** TransportID of an iSCSI port, format 01b, or of a node, format 00b [SPC-4 §7.6.4.6]. */
+export function transportId(name: string, format: 'port' | 'node' = 'port'): Buffer {
+  const text = Buffer.alloc(Math.max(20, (Buffer.byteLength(name) + 4) & ~3))
+  text.write(name)
+  const head = Buffer.from([format === 'port' ? 0x45 : 0x05, 0, 0, text.length])
   return Buffer.concat([head, text])
 }
 
 /** The parameter list of a service action. */
 export function prOutList(action: number, fields: PrOutFields): Buffer {
-  const { key = 0, serviceActionKey = 0, aptpl = false, ports } = fields
+  const { key = 0, serviceActionKey = 0, aptpl = false, ports, nodes } = fields
   const common = { key: keyOf(key), serviceActionKey: keyOf(serviceActionKey), aptpl }
   if (action === prOut.registerAndMove) {
-    const id = transportId(fields.to ?? '')
+    const id = transportId(fields.to ?? '', fields.toNode === true ? 'node' : 'port')
     const { unreg = false, relativeTargetPort = 1 } = fields
     return Buffer.concat([moveList.encode({ ...common, unreg, relativeTargetPort, transportIdBytes: id.length }), id])
   }
-  const list = basicList.encode({ ...common, allTgPt: fields.allTgPt ?? false, specIPt: ports !== undefined })
-  if (ports === undefined) return list
-  const ids = Buffer.concat(ports.map(transportId))
+  const list = basicList.encode({
+    ...common,
+    allTgPt: fields.allTgPt ?? false,
+    specIPt: (ports ?? nodes) !== undefined,
+  })
+  if ((ports ?? nodes) === undefined) return list
+  const named = [
+    ...(ports ?? []).map(port => transportId(port)),
+    ...(nodes ?? []).map(node => transportId(node, 'node')),
+  ]
+  const ids = Buffer.concat(named)
   return Buffer.concat([list, idsLength.encode({ transportIdBytes: ids.length }), ids])
 }
 

@@ -13,6 +13,7 @@ import {
   type ExclusiveName,
   type ExclusiveOperation,
   type ExclusiveResults,
+  NexusAccess,
   NOBODY,
   type Requester,
   VOLUME_STAGE,
@@ -142,6 +143,7 @@ class Loan implements BorrowedVolume {
   readonly control: ControlBlock
   readonly #volume: GatedVolume
   readonly #borrower: Borrower
+  readonly #access: NexusAccess
   readonly #engine: BorrowContext['engine']
   #giveBack: (() => void) | undefined
 
@@ -151,18 +153,19 @@ class Loan implements BorrowedVolume {
     this.control = o.volume.control
     this.#volume = o.volume
     this.#borrower = o.borrower
+    this.#access = new NexusAccess(o.volume.control, o.borrower)
     this.#engine = o.engine
     this.#giveBack = o.giveBack
   }
 
   read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
     this.#check(position, target, offset, length)
-    return length === 0 ? undefined : this.#volume.read(position, target, offset, length, this.#borrower)
+    return length === 0 ? undefined : this.#volume.read(position, target, offset, length, this.#access)
   }
 
   write(position: number, source: Buffer, offset: number, length: number): undefined | Promise<void> {
     this.#check(position, source, offset, length)
-    return length === 0 ? undefined : this.#volume.write(position, source, offset, length, this.#borrower)
+    return length === 0 ? undefined : this.#volume.write(position, source, offset, length, this.#access)
   }
 
   flush(): undefined | Promise<void> {

@@ -7,8 +7,8 @@
  * A read in a thread pool does hold it, and the files stay open until it has ended.
  */
 import {
-  type Borrower,
   ControlBlock,
+  NexusAccess,
   NOBODY,
   VOLUME_STAGE,
   type VolumeDescriptor,
@@ -30,8 +30,8 @@ export interface Operation {
   buffer: Buffer
   offset: number
   length: number
-  /** Whose it is, for reservations. */
-  borrower: Borrower
+  /** What reservations leave to who asks for it. */
+  access: NexusAccess
 }
 
 interface Waiting extends Operation {
@@ -44,6 +44,7 @@ export class GatedVolume {
   readonly control: ControlBlock
   readonly #store: SectorStore
   readonly #writer: ChargedWriter
+  readonly #nobody: NexusAccess
   readonly #slot: number
   readonly #materialise: () => Promise<VolumeFiles>
   readonly #queue: Waiting[] = []
@@ -65,6 +66,7 @@ export class GatedVolume {
     this.control = new ControlBlock(o.descriptor.control)
     this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
     this.#writer = new ChargedWriter(this.#store, this.control, o.descriptor.spec)
+    this.#nobody = new NexusAccess(this.control, NOBODY)
     this.#slot = o.slot
     this.#materialise = o.materialise
   }
@@ -83,13 +85,13 @@ export class GatedVolume {
     buffer: Buffer,
     offset: number,
     length: number,
-    borrower: Borrower,
+    access: NexusAccess,
   ): undefined | Promise<void> {
     if (this.#queue.length === 0 || this.#holds > 0) {
-      const outcome = this.#readNow(position, buffer, offset, length, borrower)
+      const outcome = this.#readNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
     }
-    return this.#wait({ kind: 'read', position, buffer, offset, length, borrower })
+    return this.#wait({ kind: 'read', position, buffer, offset, length, access })
   }
 
   /** Writes; see `BorrowedVolume.write`. */
@@ -98,10 +100,10 @@ export class GatedVolume {
     buffer: Buffer,
     offset: number,
     length: number,
-    borrower: Borrower,
+    access: NexusAccess,
   ): undefined | Promise<void> {
     if (this.#queue.length === 0) {
-      const outcome = this.#writeNow(position, buffer, offset, length, borrower)
+      const outcome = this.#writeNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
     }
     // The caller's buffer is its own again when we return: it may be the one that the next packet is received in.
@@ -111,7 +113,7 @@ export class GatedVolume {
       buffer: Buffer.from(buffer.subarray(offset, offset + length)),
       offset: 0,
       length,
-      borrower,
+      access,
     })
   }
 
@@ -130,7 +132,14 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.admission`. */
   admission(): Promise<void> {
-    const passed = this.#wait({ kind: 'pass', position: 0, buffer: NOTHING, offset: 0, length: 0, borrower: NOBODY })
+    const passed = this.#wait({
+      kind: 'pass',
+      position: 0,
+      buffer: NOTHING,
+      offset: 0,
+      length: 0,
+      access: this.#nobody,
+    })
     if (this.#queue.length === 1) this.resume()
     return passed
   }
@@ -160,9 +169,9 @@ export class GatedVolume {
     this.#closeWhenIdle()
   }
 
-  #now({ kind, position, buffer, offset, length, borrower }: Operation): undefined | Promise<void> | typeof WAIT {
-    if (kind === 'read') return this.#readNow(position, buffer, offset, length, borrower)
-    if (kind === 'write') return this.#writeNow(position, buffer, offset, length, borrower)
+  #now({ kind, position, buffer, offset, length, access }: Operation): undefined | Promise<void> | typeof WAIT {
+    if (kind === 'read') return this.#readNow(position, buffer, offset, length, access)
+    if (kind === 'write') return this.#writeNow(position, buffer, offset, length, access)
     if (!this.#pass()) return WAIT
     this.control.leave(this.#slot)
     return undefined
@@ -182,7 +191,7 @@ export class GatedVolume {
   }
 
   /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone', 'reserved', 'no-medium'. */
-  #enter(writing: boolean, borrower: Borrower): boolean {
+  #enter(writing: boolean, access: NexusAccess): boolean {
     for (;;) {
       // While it is held off, the engine does not act: what comes now is not too late, and may be what the holder waits for.
       if (this.#holds > 0) this.control.enterAgain(this.#slot)
@@ -192,7 +201,7 @@ export class GatedVolume {
         this.control.leave(this.#slot)
         throw hindrance(stage, this.descriptor.spec.volumeId)
       }
-      const refusal = this.control.refuses(borrower, writing)
+      const refusal = access.refuses(writing)
       if (refusal !== undefined) {
         this.control.leave(this.#slot)
         throw new VolumeError(
@@ -248,9 +257,9 @@ export class GatedVolume {
     target: Buffer,
     offset: number,
     length: number,
-    borrower: Borrower,
+    access: NexusAccess,
   ): undefined | Promise<void> | typeof WAIT {
-    if (!this.#enter(false, borrower)) return WAIT
+    if (!this.#enter(false, access)) return WAIT
     let cold: undefined | Promise<void>
     try {
       cold = this.#store.read(position, target, offset, length)
@@ -279,9 +288,9 @@ export class GatedVolume {
     source: Buffer,
     offset: number,
     length: number,
-    borrower: Borrower,
+    access: NexusAccess,
   ): undefined | typeof WAIT {
-    if (!this.#enter(true, borrower)) return WAIT
+    if (!this.#enter(true, access)) return WAIT
     try {
       this.#writer.write(position, source, offset, length)
     } finally {

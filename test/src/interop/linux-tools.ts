@@ -29,7 +29,8 @@ const exit = {
 /** WRITE(10) of the first block. */
 const WRITE_FIRST = '2a 00 00 00 00 00 00 00 01 00'
 
-export const PREPARE = `
+/** Files and functions that lines are made with. */
+export const PREPARE_BLOCKS = `
 head -c 512 /dev/zero > /tmp/0
 tr '\\0' A < /tmp/0 > /tmp/A
 tr '\\0' B < /tmp/0 > /tmp/B
@@ -38,6 +39,9 @@ at() { dd if=$1 bs=512 skip=$2 count=1 iflag=direct status=none; }
 put() { dd if=$3 of=$1 bs=512 seek=$2 count=1 oflag=direct conv=notrunc status=none; }
 same() { at $1 $2 | cmp - $3; }
 bytes() { for byte; do printf "\\\\$(printf %03o 0x$byte)"; done; }
+`
+
+export const PREPARE = `${PREPARE_BLOCKS}
 generic() { echo /dev/$(ls /sys/block/$(basename $1)/device/scsi_generic); }
 g=$(generic $r)
 h=$(generic $s)

@@ -15,7 +15,7 @@ import {
 } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
-import { BLOCK, cdbOf, content, withSession, withSessions } from './lab.js'
+import { BLANK, BLOCK, cdbOf, content, withSession, withSessions } from './lab.js'
 
 const WERO = 5
 const target = iqn('shared')
@@ -335,6 +335,62 @@ await withServer(t, { config }, async server => {
         t.same((await readKeys(three)).keys, [A, A])
       })
       await reset(one)
+    })
+  })
+
+  await t.test(
+    'SPEC_I_PT with the name of a node: all of its ports that are logged in, in whatever worker [SPC-4 §7.6.4.6]',
+    async t => {
+      const node = 'iqn.2025-01.test:many-ports'
+      const options = { target, initiatorName: node.toUpperCase().replace('IQN', 'iqn') }
+      await withSessions(server, { ...options, count: 3 }, async (first, second, third) => {
+        const ports = [first!, second!, third!]
+        await withSessions(server, { target, count: 2 }, async (owner, stranger) => {
+          const [one, two] = [owner!, stranger!]
+          const named = { serviceActionKey: A, nodes: [node, 'iqn.2025-01.test:nobody-here'] }
+          t.equal(await out(one, prOut.register, named), status.good)
+          const registered = await readFullStatus(one)
+          t.same(
+            registered.map(({ key }) => key),
+            [A, A, A, A],
+          )
+          t.equal(registered.filter(({ port }) => port.startsWith(`${node},i,0x`)).length, 3)
+          t.equal(await out(one, prOut.reserve, { key: A, type: WERO }), status.good)
+          for (const port of ports) t.equal(await writes(port, 1), status.good, 'with the first command')
+          t.equal(await writes(two, 1), status.reservationConflict)
+          await withSession(server, options, async late => {
+            t.equal(await writes(late, 1), status.reservationConflict, 'who comes later was not known')
+            t.equal(
+              await out(late, prOut.register, { serviceActionKey: B, nodes: [node] }),
+              '5/26/00',
+              'some of them are registered, so that none is [SPC-4 §5.13.7, table 67]',
+            )
+            t.equal(await out(late, prOut.register, { serviceActionKey: B, nodes: [node.slice(0, -1)] }), status.good)
+            t.same((await readKeys(one)).keys, [A, A, A, A, B], 'a name that nobody has adds nobody')
+          })
+          await reset(one, two, ...ports)
+          t.equal(await out(ports[0]!, prOut.register, { serviceActionKey: B, nodes: [node] }), status.good)
+          t.same((await readKeys(one)).keys, [B, B, B], 'a node may name itself')
+          const move = { key: B, serviceActionKey: A, to: node, toNode: true }
+          await out(ports[0]!, prOut.reserve, { key: B, type: WERO })
+          t.equal(
+            await out(ports[0]!, prOut.registerAndMove, move),
+            '5/26/00',
+            'nobody moves to a node [SPC-4 §6.16.4]',
+          )
+          await reset(one, two, ...ports)
+        })
+      })
+    },
+  )
+
+  await t.test('strangers with the same name on a free target are not known to its disks', async t => {
+    const free = { target: BLANK, initiatorName: 'iqn.2025-01.test:same' }
+    await withSessions(server, { ...free, count: 2 }, async (mine, theirs) => {
+      const all = { serviceActionKey: A, nodes: [free.initiatorName] }
+      t.equal(await out(mine!, prOut.register, all), status.good)
+      t.same((await readKeys(mine!)).keys, [A])
+      t.same((await readKeys(theirs!)).keys, [])
     })
   })
 

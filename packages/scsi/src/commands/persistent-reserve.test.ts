@@ -70,7 +70,11 @@ t.test('SPEC_I_PT: with REGISTER alone, and a list that is whole [SPC-4 §6.16.3
     field: { in: 'parameterList', byte: 28 + id.length },
   })
   const node = list(`05000014 ${'61'.repeat(8)} ${'00'.repeat(12)}`)
-  failsWith(t, out('00', '00', with_(node.length, node)), invalid, { field: { in: 'parameterList', byte: 28 } })
+  t.match(out('00', '00', with_(node.length + id.length, node, id)), {
+    kind: 'reserveOut',
+    action: { others: [PORT] },
+    nodes: ['aaaaaaaa'],
+  })
 })
 
 t.test('REGISTER AND MOVE: one port, through the port that there is [SPC-4 §6.16.4]', async t => {

@@ -8,7 +8,8 @@
 //   28-    TransportIDs, with SPEC_I_PT only       20-23  TRANSPORTID PARAMETER DATA LENGTH
 //                                                  24-    TransportID
 //
-// Left out: TransportIDs of format 00b, which name all ports of a node; a port of a node is known only while it is logged in.
+// A TransportID of format 00b stands for all ports of a node that the unit knows of, which are those that are logged in. Who they are is the
+// caller's to find out.
 
 import { bit, bytes, layout, u16, u32 } from '@scsipub/bytes'
 import type { Outcome } from '../outcome.js'
@@ -53,15 +54,17 @@ function keysOf(list: Buffer): { key: string; newKey: string } {
   }
 }
 
-/** REGISTER, and with `ignoreKey` REGISTER AND IGNORE EXISTING KEY; or why the list is refused. */
+/** REGISTER, and with `ignoreKey` REGISTER AND IGNORE EXISTING KEY; or why the list is refused. An outcome `reserveOut` where nodes are named. */
 export function registerAction(list: Buffer, ignoreKey: boolean): ReservationAction | Outcome {
   if (list.length < basicList.size) return cutShort
   const { specIPt, allTgPt, aptpl } = basicList.decode(list)
   const register = { name: 'register', ...keysOf(list), ignoreKey, persist: aptpl, allTargetPorts: allTgPt } as const
   if (!specIPt) return list.length === basicList.size ? register : cutShort
   if (ignoreKey) return invalidAt(SPEC_I_PT.byte, SPEC_I_PT.bit)
-  const others = transportIds(list)
-  return Array.isArray(others) ? { ...register, others } : others
+  const named = transportIds(list)
+  if ('kind' in named) return named
+  const action = { ...register, others: named.ports }
+  return named.nodes.length === 0 ? action : { kind: 'reserveOut', action, nodes: named.nodes }
 }
 
 /** The basic list for all other actions, which have no TransportIDs. */
@@ -70,18 +73,20 @@ export function keysAction(list: Buffer): { key: string; newKey: string } | Outc
   return basicList.get.specIPt(list, 0) ? invalidAt(SPEC_I_PT.byte, SPEC_I_PT.bit) : keysOf(list)
 }
 
-function transportIds(list: Buffer): string[] | Outcome {
+function transportIds(list: Buffer): { ports: string[]; nodes: string[] } | Outcome {
   if (list.length < TRANSPORT_IDS_AT) return cutShort
   const end = TRANSPORT_IDS_AT + additional.get.transportIdLength(list, basicList.size)
   if (end > list.length) return cutShort
   const ports: string[] = []
+  const nodes: string[] = []
   for (let at = TRANSPORT_IDS_AT; at < end; ) {
     const id = decodeTransportId(list.subarray(0, end), at)
-    if (id === undefined || !('port' in id)) return invalidAt(at)
-    ports.push(id.port)
+    if (id === undefined) return invalidAt(at)
+    if ('port' in id) ports.push(id.port)
+    else nodes.push(id.node) // [SPC-4 §7.6.4.6]
     at += id.sizeBytes
   }
-  return ports
+  return { ports, nodes }
 }
 
 /** REGISTER AND MOVE, to a nexus of the port `relativePort`, which is the only one. */

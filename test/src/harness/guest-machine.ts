@@ -1,0 +1,56 @@
+// The emulated machine that all Linux guests run in, as arguments of QEMU, with a disk of its own and its job on a second one.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type GuestImage, guestImage } from './guest-image.js'
+import { runProgram } from './run-program.js'
+
+export interface GuestFiles {
+  readonly image: GuestImage
+  /** What the guest writes to its root disk: nobody else's, and gone with it. */
+  readonly overlay: string
+  /** The disk with the script that the guest runs, see test/guest/init.sh. */
+  readonly job: string
+  /** A folder for what else belongs to the guest. */
+  readonly folder: string
+  remove(): void
+}
+
+const SECTOR = 512
+
+/** @throws Error when the image cannot be built, or the overlay not be made */
+export async function guestFiles(script: string): Promise<GuestFiles> {
+  const image = await guestImage()
+  const folder = mkdtempSync(join(tmpdir(), 'scsipub-guest-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  const overlay = join(folder, 'root.qcow2')
+  const backing = ['-b', image.root, '-F', 'raw', overlay]
+  const created = await runProgram('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing])
+  if (created.code !== 0) {
+    remove()
+    throw new Error(created.stderr)
+  }
+  const job = join(folder, 'job')
+  const text = Buffer.from(script)
+  writeFileSync(job, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR))]))
+  return { image, overlay, job, folder, remove }
+}
+
+export const QEMU = 'qemu-system-x86_64'
+
+/**
+ * Arguments of QEMU but for the serial ports: the first one is the kernel's console, the second one the job's. The network card's id is `net`.
+ * `name` is the guest's host name and the end of its initiator name.
+ */
+export function machine({ image, overlay, job }: GuestFiles, { name = 'guest', memoryMiB = 768 } = {}): string[] {
+  return [
+    ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB)],
+    ['-kernel', image.kernel, '-initrd', image.initrd],
+    ['-append', `console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off guest=${name}`],
+    ['-drive', `file=${overlay},format=qcow2,if=virtio,cache=unsafe`],
+    ['-drive', `file=${job},format=raw,if=virtio,readonly=on`],
+    ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ['-nodefaults', '-display', 'none', '-no-reboot'],
+  ].flat()
+}

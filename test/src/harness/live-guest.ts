@@ -1,0 +1,198 @@
+// Emulated Linux machines that stay up while a test does things to them and to the server: each runs the command lines that it is sent,
+// one after the other, in one shell. Several may run at once, each with an initiator name of its own.
+//
+// A guest reads commands from its second serial port and answers on it. The machine itself is asked over QMP: for its network
+// cable to be pulled, say.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { GuestStep } from './guest.js'
+import { type GuestFiles, guestFiles, machine, QEMU } from './guest-machine.js'
+import { DIES_WITH_PARENT } from './run-program.js'
+
+/** What a guest does: runs the lines that it is sent. */
+const JOB = `
+exec 3< /dev/ttyS1
+echo @ready
+while IFS= read -r line <&3; do eval "$line"; done
+`
+const BOOT_MS = 180_000
+const COMMAND_MS = 120_000
+const MEMORY_MIB = 512
+const KEPT_CHARACTERS = 40_000
+
+/** Initiator name of a guest. */
+export const initiatorOf = (guest: string): string => `iqn.2025-01.pub.scsipub.test:${guest}`
+
+export class LiveGuest {
+  readonly name: string
+  readonly #files: GuestFiles
+  readonly #machine: ChildProcess
+  readonly #servers: readonly Server[]
+  readonly #job: Conversation
+  readonly #qmp: Conversation
+  #console = ''
+  #tail: Promise<unknown> = Promise.resolve()
+  #steps = 0
+
+  private constructor(o: {
+    name: string
+    files: GuestFiles
+    machine: ChildProcess
+    servers: readonly Server[]
+    job: Conversation
+    qmp: Conversation
+  }) {
+    this.name = o.name
+    this.#files = o.files
+    this.#machine = o.machine
+    this.#servers = o.servers
+    this.#job = o.job
+    this.#qmp = o.qmp
+    o.machine.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#console = (this.#console + text).slice(-KEPT_CHARACTERS)
+    })
+  }
+
+  /**
+   * Boots a guest and waits until it takes commands.
+   * @throws Error when it does not in time
+   */
+  static async boot(name: string): Promise<LiveGuest> {
+    const files = await guestFiles(JOB)
+    const paths = [join(files.folder, 'job.socket'), join(files.folder, 'qmp.socket')] as const
+    const servers = [createServer(), createServer()] as const
+    for (const [at, server] of servers.entries()) server.listen(paths[at])
+    await Promise.all(servers.map(server => once(server, 'listening')))
+    const connected = Promise.all(servers.map(server => once(server, 'connection') as Promise<[Socket]>))
+    const job = ['-chardev', `socket,id=job,path=${paths[0]}`, '-serial', 'stdio', '-serial', 'chardev:job']
+    const args = [...machine(files, { name, memoryMiB: MEMORY_MIB }), ...job, '-qmp', `unix:${paths[1]}`]
+    const child = spawn('setpriv', [...DIES_WITH_PARENT, QEMU, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`${QEMU} ended with code ${code}`)))
+    const [[jobSocket], [qmpSocket]] = (await Promise.race([connected, ended])) as [[Socket], [Socket]]
+    ended.catch(() => undefined)
+    const conversations = { job: new Conversation(jobSocket), qmp: new Conversation(qmpSocket) }
+    const guest = new LiveGuest({ name, files, machine: child, servers, ...conversations })
+    try {
+      await guest.#job.until(/^@ready$/m, BOOT_MS)
+      await guest.#qmp.ask('{"execute":"qmp_capabilities"}', /"return"/, COMMAND_MS)
+      return guest
+    } catch (error) {
+      guest.end()
+      throw new Error(`guest ${name}: ${(error as Error).message}\n${guest.console}`)
+    }
+  }
+
+  /**
+   * Runs a line of shell in the guest, and waits for its end; variables and functions last. Lines are run in the order of the calls.
+   * @throws Error when it does not end in time
+   */
+  run(line: string, timeoutMs = COMMAND_MS): Promise<GuestStep> {
+    const result = this.#tail.then(() => this.#run(line, timeoutMs))
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  /**
+   * As `run`, for a line that has to succeed.
+   * @throws Error with what it printed unless its exit code is 0
+   */
+  async must(line: string, timeoutMs = COMMAND_MS): Promise<string> {
+    const { code, output } = await this.run(line, timeoutMs)
+    if (code !== 0) throw new Error(`guest ${this.name}: ${line}: exit code ${code}\n${output}`)
+    return output
+  }
+
+  /** Pulls the network cable, or puts it in again. */
+  async setLink(up: boolean): Promise<void> {
+    const command = { execute: 'set_link', arguments: { name: 'net', up } }
+    await this.#qmp.ask(JSON.stringify(command), /"return"/, COMMAND_MS)
+  }
+
+  /** The kernel's console: what to look at when something went wrong. */
+  get console(): string {
+    return this.#console
+  }
+
+  /** Pulls the plug. */
+  end(): void {
+    this.#machine.kill('SIGKILL')
+    this.#job.close()
+    this.#qmp.close()
+    for (const server of this.#servers) server.close()
+    this.#files.remove()
+  }
+
+  async #run(line: string, timeoutMs: number): Promise<GuestStep> {
+    const name = `live-${++this.#steps}`
+    const printed = await this.#job.ask(`step ${name} eval ${quoted(line)}`, /^@code \d+$/m, timeoutMs)
+    const [, output = '', code] = new RegExp(`@step ${name}\\n([\\s\\S]*?)\\n@code (\\d+)$`, 'm').exec(printed) ?? []
+    return { code: Number(code), output: output.trim() }
+  }
+}
+
+/** Boots guests at the same time, gives them to `use`, and ends them. */
+export async function withGuests<Names extends readonly string[]>(
+  names: Names,
+  use: (...guests: { [At in keyof Names]: LiveGuest }) => Promise<void>,
+): Promise<void> {
+  const booted = await Promise.allSettled(names.map(name => LiveGuest.boot(name)))
+  const guests = booted.flatMap(boot => (boot.status === 'fulfilled' ? [boot.value] : []))
+  try {
+    for (const boot of booted) if (boot.status === 'rejected') throw boot.reason
+    await use(...(guests as { [At in keyof Names]: LiveGuest }))
+  } finally {
+    for (const guest of guests) guest.end()
+  }
+}
+
+/** As one word of bash on one line. */
+function quoted(text: string): string {
+  return `$'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
+}
+
+/** Text that comes over a socket, and waiting for it. */
+class Conversation {
+  readonly #socket: Socket
+  #text = ''
+  #look = () => {}
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('error', () => undefined)
+    socket.setEncoding('utf8').on('data', (text: unknown) => {
+      this.#text += String(text)
+      this.#look()
+    })
+  }
+
+  /** Sends a line and waits for what answers it. @throws Error, see `until` */
+  ask(line: string, answer: RegExp, timeoutMs: number): Promise<string> {
+    this.#text = ''
+    this.#socket.write(`${line}\n`)
+    return this.until(answer, timeoutMs)
+  }
+
+  /** What has come once that is in it. @throws Error when it is not in time, with what has come */
+  until(wanted: RegExp, timeoutMs: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#look = () => {}
+        reject(new Error(`no answer within ${timeoutMs} ms; what came:\n${this.#text}`))
+      }, timeoutMs)
+      this.#look = () => {
+        if (!wanted.test(this.#text)) return
+        clearTimeout(timer)
+        this.#look = () => {}
+        resolve(this.#text)
+      }
+      this.#look()
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}

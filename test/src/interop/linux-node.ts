@@ -1,0 +1,89 @@
+// A Linux guest as a user sets one up: it is told of its target, proves itself by CHAP, logs in and out again, and asks its disk for keys by
+// sg_persist.
+
+import { HOST_IN_GUEST } from '../harness/guest.js'
+import { initiatorOf, type LiveGuest } from '../harness/live-guest.js'
+import { iqn } from '../harness/server.js'
+
+export const CREDENTIAL = { user: 'cluster', secret: 'sixteen letters!' }
+
+export interface NodeOptions {
+  /** Port of the server on the host's loopback. */
+  readonly port: number
+  /** What follows the prefix in the target's name. */
+  readonly target: string
+  /** Sessions that one login makes, each with an ISID of its own. */
+  readonly sessions?: number
+  /** `node.session.timeo.replacement_timeout`, in seconds. */
+  readonly replacementTimeout?: number
+}
+
+export class LinuxNode {
+  readonly guest: LiveGuest
+  readonly #target: string
+  readonly #record: string
+
+  private constructor(guest: LiveGuest, target: string, record: string) {
+    this.guest = guest
+    this.#target = target
+    this.#record = record
+  }
+
+  /** Writes down how to log in to the target. @throws Error when a command fails */
+  static async setUp(guest: LiveGuest, options: NodeOptions): Promise<LinuxNode> {
+    const { port, target, sessions = 1, replacementTimeout = 120 } = options
+    const record = `iscsiadm -m node -T ${iqn(target)} -p ${HOST_IN_GUEST}:${port}`
+    // Discovery without a password does not show a target that asks for one.
+    await guest.must(`${record} -o new`)
+    const settings = {
+      'node.session.auth.authmethod': 'CHAP',
+      'node.session.auth.username': CREDENTIAL.user,
+      'node.session.auth.password': CREDENTIAL.secret,
+      'node.session.nr_sessions': sessions,
+      'node.session.timeo.replacement_timeout': replacementTimeout,
+    }
+    for (const [key, value] of Object.entries(settings)) await guest.must(`${record} -o update -n ${key} -v '${value}'`)
+    return new LinuxNode(guest, target, record)
+  }
+
+  /** Logs in; `$d` is LUN 0 from then on. */
+  async login(): Promise<void> {
+    await this.guest.must(`${this.#record} --login`)
+    await this.guest.must(`d=$(disk :${this.#target} 0); test -b $d; udevadm settle`)
+    await this.ready()
+  }
+
+  async logout(): Promise<void> {
+    await this.guest.must(`udevadm settle; ${this.#record} --logout`)
+  }
+
+  /** Waits until the disk answers: commands wait while the session is being restored. Takes all unit attentions. */
+  async ready(): Promise<void> {
+    await this.guest.must('for i in $(seq 60); do sg_turs $d && break; sleep 1; done; sg_turs $d', 180_000)
+  }
+
+  /** Keys as READ KEYS gives them, sorted. */
+  async keys(): Promise<string[]> {
+    const output = await this.guest.must('sg_turs $d; sg_persist -n -i -k -d $d')
+    return [...output.matchAll(/^\s+0x([0-9a-f]+)$/gm)].map(([, key]) => key!).toSorted()
+  }
+
+  /** Key and type of the reservation. */
+  async reservation(): Promise<{ key: string | undefined; type: string | undefined }> {
+    const output = await this.guest.must('sg_turs $d; sg_persist -n -i -r -d $d')
+    return { key: /Key=0x([0-9a-f]+)/.exec(output)?.[1], type: /type: (.*)$/m.exec(output)?.[1] }
+  }
+
+  /** ISIDs under which this node is registered, by READ FULL STATUS. */
+  async registeredIsids(): Promise<string[]> {
+    const output = await this.guest.must('sg_turs $d; sg_persist -n -i -s -d $d')
+    const name = initiatorOf(this.guest.name).replaceAll('.', '\\.')
+    return [...output.matchAll(new RegExp(`${name},i,0x([0-9a-f]{12})`, 'g'))].map(([, isid]) => isid!)
+  }
+
+  /** Exit code of a write of one block, past the page cache. */
+  async write(lba: number): Promise<number> {
+    const dd = `dd if=/dev/urandom of=$d bs=512 seek=${lba} count=1 oflag=direct conv=notrunc`
+    return (await this.guest.run(dd)).code
+  }
+}
