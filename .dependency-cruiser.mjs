@@ -8,6 +8,7 @@ const MAY_IMPORT = {
   'packages/bytes': [],
   'packages/posix': [],
   'packages/config': [],
+  'packages/cli': [],
   'packages/state': [],
   'packages/iscsi': ['packages/bytes'],
   'packages/scsi': ['packages/bytes'],

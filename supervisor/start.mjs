@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const SERVICES = ['storage-engine', 'session-worker', 'supervisor']
+/** What a person needs beside the server. */
+const COMMAND = 'packages/cli'
 const STAMP = join(ROOT, 'supervisor/dist/.built')
 const OLDEST_NODE = 20
 
@@ -18,7 +20,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
 if (!installed()) step('npm ci', 'npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'])
 if (!built()) {
   const began = new Date() // what is edited while it builds is younger than the stamp
-  step('the build', process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', ...SERVICES])
+  step('the build', process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', ...SERVICES, COMMAND])
   mkdirSync(dirname(STAMP), { recursive: true })
   writeFileSync(STAMP, '')
   utimesSync(STAMP, began, began)
