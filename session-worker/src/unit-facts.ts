@@ -21,7 +21,6 @@ export class UnitFacts implements LogicalUnit {
   readonly maxTransferBlocks: number
   readonly #readOnly: boolean
   readonly #volume: BorrowedVolume
-  readonly #control: ControlBlock
 
   constructor(grant: LunGrant, volume: BorrowedVolume) {
     const { spec, identity } = grant.volume
@@ -35,7 +34,10 @@ export class UnitFacts implements LogicalUnit {
     this.maxTransferBlocks = MAX_TRANSFER_BYTES / spec.blockBytes
     this.#readOnly = grant.readOnly
     this.#volume = volume
-    this.#control = volume.control
+  }
+
+  get #control(): ControlBlock {
+    return this.#volume.control
   }
 
   get readOnly(): boolean {

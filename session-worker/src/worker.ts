@@ -90,6 +90,9 @@ export class SessionWorker implements Services {
     switch (notice.kind) {
       case 'gate.opened':
         return this.volumes.gateOpened(notice.volumeId)
+      case 'volume.replaced':
+        this.volumes.replaced(notice.descriptor)
+        return this.#done(notice)
       case 'tasks.abort': {
         const { volumeId, reset, sessionId } = notice
         const ended = [...this.sessions.values()].map(session =>

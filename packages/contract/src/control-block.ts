@@ -32,8 +32,16 @@ import { type Borrower, KEPT_OUT, portDigest } from './borrower.js'
  *   gone             closed or destroyed
  *   sanitizing       materialised, and being erased: no I/O but that of the storage engine
  *   sanitizeFailed   the erasing has failed: no I/O until it succeeds or is given up
+ *   replaced         the volume has other files or another size now, and another control block: no I/O by this one ever again
  */
-export const VOLUME_STAGE = { unwritten: 0, materialised: 1, gone: 2, sanitizing: 3, sanitizeFailed: 4 } as const
+export const VOLUME_STAGE = {
+  unwritten: 0,
+  materialised: 1,
+  gone: 2,
+  sanitizing: 3,
+  sanitizeFailed: 4,
+  replaced: 5,
+} as const
 export type VolumeStage = (typeof VOLUME_STAGE)[keyof typeof VOLUME_STAGE]
 
 /** Slots for session workers that may be alive at one time. */
@@ -89,6 +97,23 @@ export class ControlBlock {
     const block = new ControlBlock(new SharedArrayBuffer((words + (words & 1)) * 4))
     block.#longs[QUOTA] = BigInt(quotaSectors)
     return block
+  }
+
+  /**
+   * The block that takes this one's place, for a volume of `sizeSectors` from now on: the same quota, unit state and reservations; with `overlay` 'same'
+   * also what is booked, unmapped and marked, which needs at least the old size. Its gate is closed and nothing is in flight. To be made with this one's gate
+   * closed and nothing in flight.
+   */
+  successor(sizeSectors: number, overlay: 'same' | 'empty'): ControlBlock {
+    const next = ControlBlock.create(sizeSectors, this.quotaSectors)
+    next.closeGate()
+    next.#words.set(this.#words.subarray(STATE, SUMMARY), STATE)
+    if (overlay === 'empty') return next
+    next.allocatedSectors = this.allocatedSectors
+    if (this.everUnmapped) next.setEverUnmapped()
+    const marks = Math.min(this.#words.length, next.#words.length)
+    next.#words.set(this.#words.subarray(SUMMARY, marks), SUMMARY)
+    return next
   }
 
   /** Raises the worker's counter and tells whether the gate let it in. When false, nothing is held. */

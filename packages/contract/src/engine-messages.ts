@@ -12,6 +12,7 @@ import {
   reservationActionSchema,
   reservationNoticeFields,
 } from './reservation.js'
+import { type SnapshotList, type SnapshotsTaken, snapshotItemSchema } from './snapshot.js'
 import { unitAttentionFields } from './unit-attention.js'
 import { unitChangeSchema } from './unit-change.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
@@ -29,6 +30,15 @@ export const engineRequestSchema = {
     'volume.destroy': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.remove': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.list': { properties: { id: { type: 'uint32' } } },
+    /** Freezes persistent volumes that are open, all at one moment. */
+    'volume.snapshot': { properties: { id: { type: 'uint32' }, items: { elements: snapshotItemSchema } } },
+    /** Grows a persistent volume that is open, also while it is in use; the size that it has already is no error. */
+    'volume.resize': {
+      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sizeBytes: { type: 'float64' } },
+    },
+    'snapshot.list': { properties: { id: { type: 'uint32' } } },
+    /** Refused with 'in-use' while a volume or another snapshot stands on it. */
+    'snapshot.destroy': { properties: { id: { type: 'uint32' }, snapshotId: { type: 'string' } } },
     'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} } },
     'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } } },
     'engine.close': { properties: { id: { type: 'uint32' } } },
@@ -40,7 +50,7 @@ export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, '
 
 /**
  * What a session worker asks of the engine. `port` is its initiator port, see `Borrower`. `volume.abort`: have the tasks of every session on the volume ended, for a task management
- * function that session `sessionId` received. `volume.sanitized`: answered when no sanitize operation is under way (any more).
+ * function that session `sessionId` received. `volume.renew`: the descriptor as it is now, of one whose control block says `replaced`. `volume.sanitized`: answered when no sanitize operation is under way (any more).
  * `unit.attention`, `unit.change`: see the files of these names; `unit.leave`: the session has ended, and what it held of the unit's state
  * is free. `volume.abort` and the first two are answered when every worker has said
  * `notice.done` to the notice that comes of it.
@@ -49,6 +59,7 @@ export const borrowerRequestSchema = {
   discriminator: 'kind',
   mapping: {
     'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.renew': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
     'volume.exclusive': {
       properties: {
@@ -105,6 +116,8 @@ export const engineNoticeSchema = {
   discriminator: 'kind',
   mapping: {
     'gate.opened': { properties: { volumeId: { type: 'string' } } },
+    /** The volume has other files or another size, and another control block. Answered when the worker goes by the new descriptor. */
+    'volume.replaced': { properties: { noticeId: { type: 'uint32' }, descriptor: {} } },
     'tasks.abort': {
       properties: {
         noticeId: { type: 'uint32' },
@@ -117,7 +130,11 @@ export const engineNoticeSchema = {
     'reservation.changed': { properties: { noticeId: { type: 'uint32' }, ...reservationNoticeFields } },
   },
 } as const
-export type EngineNotice = JTDDataType<typeof engineNoticeSchema>
+type EngineNoticeData = JTDDataType<typeof engineNoticeSchema>
+type Replaced = Extract<EngineNoticeData, { kind: 'volume.replaced' }>
+export type EngineNotice =
+  | Exclude<EngineNoticeData, Replaced>
+  | (Omit<Replaced, 'descriptor'> & { descriptor: VolumeDescriptor })
 
 export interface EngineReplies {
   'volume.open': VolumeDescriptor
@@ -125,10 +142,15 @@ export interface EngineReplies {
   'volume.destroy': Record<string, never>
   'volume.remove': Record<string, never>
   'volume.list': { volumeIds: string[] }
+  'volume.snapshot': SnapshotsTaken
+  'volume.resize': Record<string, never>
+  'snapshot.list': SnapshotList
+  'snapshot.destroy': Record<string, never>
   'worker.attach': Record<string, never>
   'worker.detach': Record<string, never>
   'engine.close': Record<string, never>
   'volume.materialise': VolumeFiles
+  'volume.renew': VolumeDescriptor
   'volume.flush': Record<string, never>
   'volume.exclusive': ExclusiveResults[keyof ExclusiveResults]
   'volume.sanitized': Record<string, never>

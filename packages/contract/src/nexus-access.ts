@@ -10,31 +10,34 @@ import type { Borrower } from './borrower.js'
 import type { ControlBlock } from './control-block.js'
 
 export class NexusAccess {
-  readonly #control: ControlBlock
+  readonly #unit: { readonly control: ControlBlock }
   readonly #borrower: Borrower
   #generation = 0
   #verdict = 0
 
-  constructor(control: ControlBlock, borrower: Borrower) {
-    this.#control = control
+  /** `unit`: whose control block it is; another one when the volume was replaced, which has taken the count over with what it counts. */
+  constructor(unit: { readonly control: ControlBlock }, borrower: Borrower) {
+    this.#unit = unit
     this.#borrower = borrower
     this.#lookUp()
   }
 
   /** Bits of KEPT_OUT. */
   get verdict(): number {
-    if (this.#control.accessGeneration !== this.#generation) this.#lookUp()
+    if (this.#unit.control.accessGeneration !== this.#generation) this.#lookUp()
     return this.#verdict
   }
 
   /** Why I/O must not be done; to be asked after a successful `enter`. */
   refuses(writing: boolean): undefined | 'reserved' | 'no-medium' {
-    return this.#control.anyHindrance ? this.#control.hindrance(this.verdict, writing) : undefined
+    const { control } = this.#unit
+    return control.anyHindrance ? control.hindrance(this.verdict, writing) : undefined
   }
 
   #lookUp(): void {
+    const { control } = this.#unit
     // With the order of Atomics, unlike the comparison: what is looked at next is not older than this.
-    this.#generation = this.#control.orderedAccessGeneration()
-    this.#verdict = this.#control.verdict(this.#borrower)
+    this.#generation = control.orderedAccessGeneration()
+    this.#verdict = control.verdict(this.#borrower)
   }
 }

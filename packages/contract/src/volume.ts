@@ -12,8 +12,8 @@ export const identitySchema = {
 
 /**
  * `persistence` `ephemeral`: gone when it is destroyed or the server starts again; nothing is ever synced.
- * `sizeBytes`, `quotaBytes`: multiples of 512; quota 0 = none. `basePath` absent = a blank disk. A base that is shorter than
- * the volume is followed by zeros.
+ * `sizeBytes`, `quotaBytes`: multiples of 512; quota 0 = none. `basePath`: the image that it begins as;
+ * `baseSnapshot`: the snapshot that it is a clone of; at most one of them, neither = a blank disk. A base that is shorter than the volume is followed by zeros.
  */
 export const volumeSpecSchema = {
   properties: {
@@ -23,7 +23,7 @@ export const volumeSpecSchema = {
     blockBytes: { type: 'uint32' },
     quotaBytes: { type: 'float64' },
   },
-  optionalProperties: { basePath: { type: 'string' } },
+  optionalProperties: { basePath: { type: 'string' }, baseSnapshot: { type: 'string' } },
 } as const
 export type VolumeSpec = JTDDataType<typeof volumeSpecSchema>
 
@@ -33,14 +33,39 @@ export const volumeFilesSchema = {
 } as const
 export type VolumeFiles = JTDDataType<typeof volumeFilesSchema>
 
+/** Overlay and bitmap of a snapshot, which never change. `layerId` belongs to these files alone, whatever their names are used for later. */
+export const layerFilesSchema = {
+  properties: {
+    layerId: { type: 'string' },
+    overlayPath: { type: 'string' },
+    bitmapPath: { type: 'string' },
+    sizeBytes: { type: 'float64' },
+  },
+} as const
+export type LayerFiles = JTDDataType<typeof layerFilesSchema>
+
+/** What a volume stands on: the layers of snapshots, nearest first, and under them an image, or nothing. */
+export const volumeBaseSchema = {
+  properties: { layers: { elements: layerFilesSchema } },
+  optionalProperties: { imagePath: { type: 'string' } },
+} as const
+export type VolumeBase = JTDDataType<typeof volumeBaseSchema>
+
+/** `base` absent: the image that the specification names, or nothing. */
 export const volumeDescriptorSchema = {
   properties: {
     spec: volumeSpecSchema,
     identity: identitySchema,
     control: {},
   },
-  optionalProperties: { files: volumeFilesSchema },
+  optionalProperties: { files: volumeFilesSchema, base: volumeBaseSchema },
 } as const
 export type VolumeDescriptor = Omit<JTDDataType<typeof volumeDescriptorSchema>, 'control'> & {
   control: SharedArrayBuffer
+}
+
+/** What the volume of a descriptor stands on; undefined when nothing is there and all that nobody has written is zeros. */
+export function baseOf({ spec, base }: Pick<VolumeDescriptor, 'spec' | 'base'>): VolumeBase | undefined {
+  if (base) return base.layers.length > 0 || base.imagePath !== undefined ? base : undefined
+  return spec.basePath === undefined ? undefined : { layers: [], imagePath: spec.basePath }
 }

@@ -56,14 +56,14 @@ export class SharedMapping {
 }
 
 /**
- * Maps the first `lengthBytes` of an open file (a multiple of 4), readable and writable. The descriptor may be closed
- * afterwards. Throws EACCES, ENOMEM, ENODEV.
+ * Maps the first `lengthBytes` of an open file (a multiple of 4), readable and, unless `writable` is false, writable: a store into one that is
+ * not kills the process. The descriptor may be closed afterwards. Throws EACCES, ENOMEM, ENODEV.
  */
-export function mmapShared(fd: number, lengthBytes: number): SharedMapping {
+export function mmapShared(fd: number, lengthBytes: number, writable = true): SharedMapping {
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes <= 0 || lengthBytes % 4 !== 0) {
     throw new RangeError(`cannot map ${lengthBytes} bytes: the length must be a positive multiple of 4`)
   }
-  const address = mmap(0, lengthBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) as number
+  const address = mmap(0, lengthBytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0) as number
   if (address === -1) throw lastError('mmap')
   return new SharedMapping(address, lengthBytes)
 }

@@ -136,16 +136,16 @@ export class MappedBitmap {
   anchored: Int32Array
   readonly #mapping: SharedMapping
 
-  /** Maps an existing bitmap for a volume of `sizeSectors`. Throws `BitmapDamaged` and system errors. */
-  constructor(path: string, sizeSectors: number) {
-    const fd = openSync(path, 'r+')
+  /** Maps an existing bitmap for a volume of `sizeSectors`; with `mode` 'r' to look at. Throws `BitmapDamaged` and system errors. */
+  constructor(path: string, sizeSectors: number, mode: 'r' | 'r+' = 'r+') {
+    const fd = openSync(path, mode)
     try {
       const header = readBitmapHeader(fd, path)
       if (header.sizeSectors !== sizeSectors) {
         throw new BitmapDamaged(path, `it describes ${header.sizeSectors} sectors and the volume has ${sizeSectors}`)
       }
       if (header.format !== BITMAP_FORMAT.provisioned) throw new BitmapDamaged(path, 'it is of an old format')
-      this.#mapping = mmapShared(fd, bitmapFileBytes(sizeSectors, header.format))
+      this.#mapping = mmapShared(fd, bitmapFileBytes(sizeSectors, header.format), mode === 'r+')
     } finally {
       closeSync(fd)
     }

@@ -22,7 +22,7 @@ import {
 import { BaseFiles } from './base-files.js'
 import { GatedVolume } from './gated-volume.js'
 import { SECTOR_BYTES } from './sector-bits.js'
-import { VolumeError, type VolumeErrorCode } from './volume-error.js'
+import { fromReply, VolumeSource } from './volume-source.js'
 
 /** `slot`: the worker's, in the control blocks. `engine`: where files and flushes are asked for. */
 export interface BorrowContext {
@@ -31,9 +31,10 @@ export interface BorrowContext {
 }
 
 export interface BorrowedVolume {
+  /** The present size: a volume may grow while it is borrowed. */
   readonly sizeBytes: number
   readonly blockBytes: number
-  /** Words that all borrowers of the volume share: for a look at the state of its logical unit. */
+  /** Words that all borrowers of the volume share: for a look at the state of its logical unit. Another block when the volume was replaced: not to be kept. */
   readonly control: ControlBlock
   /**
    * Reads `length` bytes at `position` into `target` from `offset` on; both are multiples of 512. Undefined: it is done. A
@@ -108,6 +109,11 @@ export class BorrowedVolumes {
     this.#entries.get(volumeId)?.volume.resume()
   }
 
+  /** The volume has other files or another size: goes on by the new descriptor, if it is borrowed. */
+  replaced(descriptor: VolumeDescriptor): void {
+    this.#entries.get(descriptor.spec.volumeId)?.volume.replace(descriptor)
+  }
+
   /** Volumes borrowed now. */
   get count(): number {
     return this.#entries.size
@@ -122,10 +128,7 @@ export class BorrowedVolumes {
 
   #gated(descriptor: VolumeDescriptor): GatedVolume {
     const { slot, engine } = this.#context
-    const { volumeId } = descriptor.spec
-    const materialise = () =>
-      engine.ask({ kind: 'volume.materialise', volumeId }).catch((error: unknown) => Promise.reject(fromReply(error)))
-    return new GatedVolume({ descriptor: { ...descriptor }, slot, bases: this.#bases, materialise })
+    return new GatedVolume({ descriptor, slot, bases: this.#bases, engine: new VolumeSource(engine, descriptor) })
   }
 
   #returner(volumeId: string, entry: Entry): () => void {
@@ -138,9 +141,7 @@ export class BorrowedVolumes {
 }
 
 class Loan implements BorrowedVolume {
-  readonly sizeBytes: number
   readonly blockBytes: number
-  readonly control: ControlBlock
   readonly #volume: GatedVolume
   readonly #borrower: Borrower
   readonly #access: NexusAccess
@@ -148,14 +149,20 @@ class Loan implements BorrowedVolume {
   #giveBack: (() => void) | undefined
 
   constructor(o: { volume: GatedVolume; borrower: Borrower; engine: BorrowContext['engine']; giveBack: () => void }) {
-    this.sizeBytes = o.volume.descriptor.spec.sizeBytes
     this.blockBytes = o.volume.descriptor.spec.blockBytes
-    this.control = o.volume.control
     this.#volume = o.volume
     this.#borrower = o.borrower
     this.#access = new NexusAccess(o.volume.control, o.borrower)
     this.#engine = o.engine
     this.#giveBack = o.giveBack
+  }
+
+  get sizeBytes(): number {
+    return this.#volume.sizeBytes
+  }
+
+  get control(): ControlBlock {
+    return this.#volume.control
   }
 
   read(position: number, target: Buffer, offset: number, length: number): undefined | Promise<void> {
@@ -226,7 +233,7 @@ class Loan implements BorrowedVolume {
   get sanitize(): BorrowedVolume['sanitize'] {
     const { control } = this.#volume
     const { stage } = control
-    if (stage < VOLUME_STAGE.sanitizing) return undefined
+    if (stage < VOLUME_STAGE.sanitizing || stage === VOLUME_STAGE.replaced) return undefined
     const state = stage === VOLUME_STAGE.sanitizing ? 'inProgress' : 'failed'
     return { state, progress: control.sanitizeProgress }
   }
@@ -254,23 +261,4 @@ function compact(operation: ExclusiveOperation): ExclusiveOperation {
   if (!('data' in operation)) return operation
   const { data } = operation
   return data.byteLength === data.buffer.byteLength ? operation : { ...operation, data: new Uint8Array(data) }
-}
-
-const CODES: ReadonlySet<unknown> = new Set<VolumeErrorCode>([
-  'space',
-  'io-read',
-  'io-write',
-  'gone',
-  'busy',
-  'sanitizing',
-  'sanitize-failed',
-  'reserved',
-  'no-medium',
-])
-
-/** What the engine refused, in terms of I/O. */
-function fromReply(error: unknown): VolumeError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const known = CODES.has(code) ? (code as VolumeErrorCode) : 'io-write'
-  return new VolumeError(known, error instanceof Error ? error.message : String(error), { cause: error })
 }

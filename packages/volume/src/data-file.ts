@@ -17,6 +17,8 @@ import {
   WOULD_WAIT,
   zeroRange,
 } from '@scsipub/posix'
+import type { Base } from './layer.js'
+import { SECTOR_BYTES } from './sector-bits.js'
 import { readFailure, VolumeError, writeFailure } from './volume-error.js'
 
 /** f_type of file systems that live in memory: tmpfs and ramfs, from <linux/magic.h>. */
@@ -30,7 +32,7 @@ const zeros = Buffer.alloc(64 * 1024)
 
 const READ = { noWait: 0, plain: 1, pool: 2 } as const
 
-export class DataFile {
+export class DataFile implements Base {
   readonly path: string
   readonly sizeBytes: number
   readonly #fd: number
@@ -79,6 +81,12 @@ export class DataFile {
       if (count === 0) throw this.#truncated(position + done)
       done += count
     }
+  }
+
+  /** As an image: all that it has counts as data. */
+  run(first: number, count: number): { count: number; mapped: boolean } {
+    const inside = Math.ceil(this.sizeBytes / SECTOR_BYTES) - first
+    return inside > 0 ? { count: Math.min(count, inside), mapped: true } : { count, mapped: false }
   }
 
   /** Writes the range to the page cache. Throws VolumeError; a part may have been written then. */

@@ -5,8 +5,12 @@
  * when the gate is closed or when the overlay does not exist or is not open yet; while anything waits, later operations
  * queue behind it. Nothing holds the counter while it waits: whoever closed the gate waits for the counter.
  * A read in a thread pool does hold it, and the files stay open until it has ended.
+ *
+ * When the stage says that the volume was replaced (other files, another size), all wait in the same queue until the new descriptor is there, from
+ * a notice or for the asking; then it goes on by the new control block and the new files. Nothing can be under way at that moment: the engine has waited for it.
  */
 import {
+  baseOf,
   ControlBlock,
   NexusAccess,
   NOBODY,
@@ -17,62 +21,65 @@ import {
 import type { BaseFiles } from './base-files.js'
 import { ChargedWriter } from './charged-writer.js'
 import { SectorStore } from './sector-store.js'
-import { hindrance, readFailure, VolumeError, writeFailure } from './volume-error.js'
+import { hindrance, notForNow, readFailure, writeFailure } from './volume-error.js'
+import type { VolumeSource } from './volume-source.js'
+import { type Operation, WAIT, WaitingLine } from './waiting-line.js'
 
 /** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
 const GATE_POLL_MS = 20
-const WAIT = Symbol('wait')
 const NOTHING = Buffer.alloc(0)
 
-export interface Operation {
-  kind: 'read' | 'write' | 'pass'
-  position: number
-  buffer: Buffer
-  offset: number
-  length: number
-  /** What reservations leave to who asks for it. */
-  access: NexusAccess
-}
-
-interface Waiting extends Operation {
-  resolve(): void
-  reject(error: unknown): void
-}
-
 export class GatedVolume {
-  readonly descriptor: VolumeDescriptor
-  readonly control: ControlBlock
-  readonly #store: SectorStore
-  readonly #writer: ChargedWriter
-  readonly #nobody: NexusAccess
+  descriptor: VolumeDescriptor
+  control: ControlBlock
+  sizeBytes: number
+  #store: SectorStore
+  #writer: ChargedWriter
+  readonly #bases: BaseFiles
+  readonly #nobody = new NexusAccess(this, NOBODY)
   readonly #slot: number
-  readonly #materialise: () => Promise<VolumeFiles>
-  readonly #queue: Waiting[] = []
+  readonly #engine: VolumeSource
+  readonly #line = new WaitingLine()
   #holds = 0
-  #opening = false
+  #asking = false
   #underWay = 0
   #closing = false
   #closed = false
   #poll: NodeJS.Timeout | undefined
 
-  /** `materialise` asks the storage engine for the volume's files; it rejects with VolumeError. */
-  constructor(o: {
-    descriptor: VolumeDescriptor
-    slot: number
-    bases: BaseFiles
-    materialise: () => Promise<VolumeFiles>
-  }) {
-    this.descriptor = o.descriptor
-    this.control = new ControlBlock(o.descriptor.control)
-    this.#store = new SectorStore(o.bases, o.descriptor.spec.basePath)
-    this.#writer = new ChargedWriter(this.#store, this.control, o.descriptor.spec)
-    this.#nobody = new NexusAccess(this.control, NOBODY)
+  constructor(o: { descriptor: VolumeDescriptor; slot: number; bases: BaseFiles; engine: VolumeSource }) {
+    const { descriptor } = o
+    this.descriptor = { ...descriptor }
+    this.control = new ControlBlock(descriptor.control)
+    this.sizeBytes = descriptor.spec.sizeBytes
+    this.#store = new SectorStore(o.bases, baseOf(descriptor))
+    this.#writer = new ChargedWriter(this.#store, this.control, descriptor.spec)
+    this.#bases = o.bases
     this.#slot = o.slot
-    this.#materialise = o.materialise
+    this.#engine = o.engine
+    if (this.replaced) this.#renew()
   }
 
   get gone(): boolean {
     return this.control.stage === VOLUME_STAGE.gone
+  }
+
+  /** Whether its files or its size have changed, and the new descriptor is not here yet. */
+  get replaced(): boolean {
+    return this.control.stage === VOLUME_STAGE.replaced
+  }
+
+  /** Goes on by the descriptor of what has replaced the volume. Does nothing when it has not been replaced, or has gone on already. */
+  replace(descriptor: VolumeDescriptor): void {
+    if (!this.replaced || this.#closed) return
+    if (this.#holds > 0 || this.#underWay > 0) throw new Error('a volume was replaced while I/O was in flight')
+    this.#store.close()
+    this.descriptor = { ...descriptor }
+    this.control = new ControlBlock(descriptor.control)
+    this.sizeBytes = descriptor.spec.sizeBytes
+    this.#store = new SectorStore(this.#bases, baseOf(descriptor))
+    this.#writer = new ChargedWriter(this.#store, this.control, descriptor.spec)
+    this.resume()
   }
 
   get openFiles(): number {
@@ -87,11 +94,11 @@ export class GatedVolume {
     length: number,
     access: NexusAccess,
   ): undefined | Promise<void> {
-    if (this.#queue.length === 0 || this.#holds > 0) {
+    if (this.#line.length === 0 || this.#holds > 0) {
       const outcome = this.#readNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
     }
-    return this.#wait({ kind: 'read', position, buffer, offset, length, access })
+    return this.#line.add({ kind: 'read', position, buffer, offset, length, access })
   }
 
   /** Writes; see `BorrowedVolume.write`. */
@@ -102,12 +109,12 @@ export class GatedVolume {
     length: number,
     access: NexusAccess,
   ): undefined | Promise<void> {
-    if (this.#queue.length === 0) {
+    if (this.#line.length === 0) {
       const outcome = this.#writeNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
     }
     // The caller's buffer is its own again when we return: it may be the one that the next packet is received in.
-    return this.#wait({
+    return this.#line.add({
       kind: 'write',
       position,
       buffer: Buffer.from(buffer.subarray(offset, offset + length)),
@@ -120,7 +127,8 @@ export class GatedVolume {
   /** See `BorrowedVolume.hold`. */
   hold(again: boolean): boolean {
     if (again) this.control.enterAgain(this.#slot)
-    else if (this.#queue.length > 0 || !this.control.enter(this.#slot)) return false
+    else if (this.#line.length > 0 || !this.control.enter(this.#slot)) return false
+    else if (this.#stepBack()) return false
     this.#holds++
     return true
   }
@@ -132,7 +140,7 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.admission`. */
   admission(): Promise<void> {
-    const passed = this.#wait({
+    const passed = this.#line.add({
       kind: 'pass',
       position: 0,
       buffer: NOTHING,
@@ -140,7 +148,7 @@ export class GatedVolume {
       length: 0,
       access: this.#nobody,
     })
-    if (this.#queue.length === 1) this.resume()
+    if (this.#line.length === 1) this.resume()
     return passed
   }
 
@@ -154,27 +162,24 @@ export class GatedVolume {
   resume(): void {
     clearTimeout(this.#poll)
     this.#poll = undefined
-    for (let first = this.#queue[0]; first; first = this.#queue[0]) {
-      try {
-        const run = this.#now(first)
-        if (run === WAIT) return
-        this.#queue.shift()
-        if (run !== undefined) run.then(first.resolve, first.reject)
-        else first.resolve()
-      } catch (error) {
-        this.#queue.shift()
-        first.reject(error)
-      }
-    }
+    this.#line.advance(this.#now)
     this.#closeWhenIdle()
   }
 
-  #now({ kind, position, buffer, offset, length, access }: Operation): undefined | Promise<void> | typeof WAIT {
+  readonly #now = ({ kind, position, buffer, offset, length, access }: Operation) => {
     if (kind === 'read') return this.#readNow(position, buffer, offset, length, access)
     if (kind === 'write') return this.#writeNow(position, buffer, offset, length, access)
-    if (!this.#pass()) return WAIT
+    if (!this.#pass() || this.#stepBack()) return WAIT
     this.control.leave(this.#slot)
     return undefined
+  }
+
+  /** Leaves again, and asks for what has replaced the volume, if something has; tells so. */
+  #stepBack(): boolean {
+    if (!this.replaced) return false
+    this.control.leave(this.#slot)
+    this.#renew()
+    return true
   }
 
   /** Raises the counter if the gate is open, else sees to it that somebody looks again. */
@@ -182,12 +187,6 @@ export class GatedVolume {
     if (this.control.enter(this.#slot)) return true
     this.#poll ??= setTimeout(() => this.resume(), GATE_POLL_MS)
     return false
-  }
-
-  #wait(operation: Operation): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ ...operation, resolve, reject })
-    })
   }
 
   /** Raises the counter and says true, or starts what must happen first and says false. Throws 'gone', 'reserved', 'no-medium'. */
@@ -198,16 +197,14 @@ export class GatedVolume {
       else if (!this.#pass()) return false
       const stage = this.control.stage
       if (stage > VOLUME_STAGE.materialised) {
+        if (this.#stepBack()) return false
         this.control.leave(this.#slot)
         throw hindrance(stage, this.descriptor.spec.volumeId)
       }
       const refusal = access.refuses(writing)
       if (refusal !== undefined) {
         this.control.leave(this.#slot)
-        throw new VolumeError(
-          refusal,
-          `the logical unit of ${this.descriptor.spec.volumeId} is not for this session now`,
-        )
+        throw notForNow(refusal, this.descriptor.spec.volumeId)
       }
       // Another worker may have written first; then even a read needs the overlay.
       if (this.#store.hasOverlay || (!writing && stage === VOLUME_STAGE.unwritten)) return true
@@ -224,32 +221,39 @@ export class GatedVolume {
     try {
       this.#store.openOverlay(files, this.descriptor.spec.sizeBytes)
     } catch (error) {
-      if (this.gone) return
+      // The volume has ended or was replaced in between; the next look says so.
+      if (this.control.stage !== VOLUME_STAGE.materialised) return
       throw (writing ? writeFailure : readFailure)(files.overlayPath, error)
     }
   }
 
   #fetchFiles(): void {
-    if (this.#opening) return
-    this.#opening = true
-    this.#materialise()
-      .then(files => {
-        this.descriptor.files = files
-      })
-      .catch((error: unknown) => this.#failWrites(error))
-      .finally(() => {
-        this.#opening = false
-        this.resume()
-      })
+    this.#ask(async () => {
+      const { descriptor } = this
+      descriptor.files = await this.#engine.materialise()
+    })
   }
 
-  /** All that needed the overlay have the same answer; what is left (reads of a volume that nobody wrote) goes on. */
-  #failWrites(error: unknown): void {
-    const unwritten = this.control.stage === VOLUME_STAGE.unwritten
-    const failed = this.#queue.filter(waiting => waiting.kind === 'write' || !unwritten)
-    const kept = this.#queue.filter(waiting => !failed.includes(waiting))
-    this.#queue.splice(0, this.#queue.length, ...kept)
-    for (const waiting of failed) waiting.reject(error)
+  #renew(): void {
+    this.#ask(async () => this.replace(await this.#engine.renew()))
+  }
+
+  /**
+   * Asks the engine for one thing at a time, and looks again at what waits when the answer is there. When there is none, all that needed it
+   * have the same error; what is left (reads of a volume that nobody wrote) goes on.
+   */
+  #ask(ask: () => Promise<void>): void {
+    if (this.#asking) return
+    this.#asking = true
+    const fail = (error: unknown) => {
+      const unwritten = this.control.stage === VOLUME_STAGE.unwritten
+      this.#line.fail(error, ({ kind }) => kind === 'write' || !unwritten)
+    }
+    const done = () => {
+      this.#asking = false
+      this.resume()
+    }
+    ask().catch(fail).finally(done)
   }
 
   #readNow(
@@ -300,7 +304,7 @@ export class GatedVolume {
   }
 
   #closeWhenIdle(): void {
-    if (!this.#closing || this.#closed || this.#underWay > 0 || this.#queue.length > 0) return
+    if (!this.#closing || this.#closed || this.#underWay > 0 || this.#line.length > 0) return
     this.#closed = true
     clearTimeout(this.#poll)
     this.#store.close()

@@ -14,11 +14,13 @@ export {
 } from './bitmap-file.js'
 export { type BorrowContext, type BorrowedVolume, BorrowedVolumes } from './borrowed-volumes.js'
 export { ChargedWriter } from './charged-writer.js'
+export type { Base } from './layer.js'
 export {
   PROVISIONING_STATUS,
   type ProvisionedRun,
   Provisioning,
   type ProvisioningStatus,
+  runsOfBase,
   type SectorRange,
 } from './provisioning.js'
 export { countPresent, SECTOR_BYTES } from './sector-bits.js'

@@ -116,9 +116,9 @@ for (const parent of [tmpdir(), '/dev/shm']) {
             })
             const model = new Model(base)
             const workers = [made.borrow(0), made.borrow(1)]
-            const store = new SectorStore(bases, baseBytes === null ? undefined : basePath)
+            const store = new SectorStore(bases, baseBytes === null ? undefined : { layers: [], imagePath: basePath })
             store.openOverlay(made.makeFiles(), SIZE)
-            const engine = new Provisioning(store.overlay, made.control, store.baseBytes)
+            const engine = new Provisioning(store.overlay, made.control, store.base)
             try {
               for (const { kind, first, count, worker } of steps) {
                 const sectors = Math.min(count, SECTORS - first)

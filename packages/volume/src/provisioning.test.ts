@@ -13,7 +13,10 @@ t.teardown(() => rmSync(directory, { recursive: true }))
 
 function open(t: Test, options: Partial<TestVolumeOptions> = {}) {
   const made = new TestVolume({ sizeBytes: MIB, ...options })
-  const store = new SectorStore(new BaseFiles(), options.basePath)
+  const store = new SectorStore(
+    new BaseFiles(),
+    options.basePath === undefined ? undefined : { layers: [], imagePath: options.basePath },
+  )
   const files = made.makeFiles()
   store.openOverlay(files, MIB)
   const volume = made.borrow()
@@ -22,7 +25,7 @@ function open(t: Test, options: Partial<TestVolumeOptions> = {}) {
     store.close()
     made.remove()
   })
-  return { made, store, volume, files, provisioning: new Provisioning(store.overlay, made.control, store.baseBytes) }
+  return { made, store, volume, files, provisioning: new Provisioning(store.overlay, made.control, store.base) }
 }
 
 const allocated = (path: string) => statSync(path).blocks * 512

@@ -23,6 +23,7 @@
 import { type ControlBlock, SECTORS_PER_BITMAP_PAGE } from '@scsipub/contract'
 import type { MappedBitmap } from './bitmap-file.js'
 import type { DataFile } from './data-file.js'
+import type { Base } from './layer.js'
 import { clearBits, copySetBits, countAbsent, isPresent, runLength, SECTOR_BYTES, setPresent } from './sector-bits.js'
 import type { Overlay } from './sector-store.js'
 import { VolumeError } from './volume-error.js'
@@ -43,18 +44,56 @@ export interface ProvisionedRun extends SectorRange {
 /** Data written in one call while a range is filled. */
 const FILL_BYTES = 1 << 20
 
+type Run = Omit<ProvisionedRun, 'first'>
+
+/** What `Provisioning.runs` says of a volume that nobody has written to: what it stands on. */
+export function runsOfBase(
+  base: Base | undefined,
+  range: SectorRange,
+  options: { blockSectors: number; limit: number },
+): ProvisionedRun[] {
+  return collect(range, options, (first, count) => baseRun(base, first, count))
+}
+
+function baseRun(base: Base | undefined, first: number, count: number): Run {
+  const { count: length, mapped } = base?.run(first, count) ?? { count, mapped: false }
+  return { count: length, status: mapped ? PROVISIONING_STATUS.mapped : PROVISIONING_STATUS.deallocated }
+}
+
+/** `runOf` tells of a first run of at most `count` sectors; here they become whole blocks, and neighbours one run. */
+function collect(
+  { first, count }: SectorRange,
+  { blockSectors, limit }: { blockSectors: number; limit: number },
+  runOf: (first: number, count: number) => Run,
+): ProvisionedRun[] {
+  const runs: ProvisionedRun[] = []
+  for (let done = 0; done < count; ) {
+    const found = runOf(first + done, count - done)
+    const whole = found.count - (found.count % blockSectors)
+    const next: Run =
+      whole > 0 ? { ...found, count: whole } : { count: blockSectors, status: PROVISIONING_STATUS.mapped }
+    const last = runs.at(-1)
+    if (last && last.status === next.status) runs[runs.length - 1] = { ...last, count: last.count + next.count }
+    else if (runs.length === limit) break
+    else runs.push({ first: first + done, ...next })
+    done += next.count
+  }
+  return runs
+}
+
 export class Provisioning {
   readonly #overlay: DataFile
   readonly #bitmap: MappedBitmap
   readonly #control: ControlBlock
+  readonly #base: Base | undefined
   readonly #baseSectors: number
 
-  /** `baseBytes`: length of the base image, 0 when there is none. */
-  constructor({ file, bitmap }: Overlay, control: ControlBlock, baseBytes: number) {
+  constructor({ file, bitmap }: Overlay, control: ControlBlock, base: Base | undefined) {
     this.#overlay = file
     this.#bitmap = bitmap
     this.#control = control
-    this.#baseSectors = Math.ceil(baseBytes / SECTOR_BYTES)
+    this.#base = base
+    this.#baseSectors = Math.ceil((base?.sizeBytes ?? 0) / SECTOR_BYTES)
   }
 
   /** Deallocates a range: it reads as zeros and counts nothing. Throws VolumeError; a part may be zeros then, and is booked. */
@@ -121,30 +160,20 @@ export class Provisioning {
     { first, count }: SectorRange,
     { blockSectors, limit }: { blockSectors: number; limit: number },
   ): ProvisionedRun[] {
-    const runs: ProvisionedRun[] = []
-    for (let done = 0; done < count; ) {
-      const next = this.#run(first + done, count - done, blockSectors)
-      const last = runs.at(-1)
-      if (last && last.status === next.status) runs[runs.length - 1] = { ...last, count: last.count + next.count }
-      else if (runs.length === limit) break
-      else runs.push(next)
-      done += next.count
-    }
-    return runs
+    return collect({ first, count }, { blockSectors, limit }, (at, length) => this.#run(at, length))
   }
 
-  #run(first: number, count: number, blockSectors: number): ProvisionedRun {
+  #run(first: number, count: number): Run {
     const { words, deallocated, anchored } = this.#bitmap
-    const overBase = first < this.#baseSectors
-    let length = overBase ? Math.min(count, this.#baseSectors - first) : count
+    let length = count
     for (const bits of [words, deallocated, anchored]) length = runLength(bits, first, length, isPresent(bits, first))
-    if (length < blockSectors) return { first, count: blockSectors, status: PROVISIONING_STATUS.mapped }
+    if (!isPresent(words, first)) return baseRun(this.#base, first, length)
     const status = isPresent(anchored, first)
       ? PROVISIONING_STATUS.anchored
-      : isPresent(deallocated, first) || (!isPresent(words, first) && !overBase)
+      : isPresent(deallocated, first)
         ? PROVISIONING_STATUS.deallocated
         : PROVISIONING_STATUS.mapped
-    return { first, count: length - (length % blockSectors), status }
+    return { count: length, status }
   }
 
   /** Sectors of the range that the quota counts. */

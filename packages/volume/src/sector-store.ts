@@ -1,13 +1,15 @@
 /**
- * The data of one volume as it lies in files: overlay over base, told apart by the bitmap. It knows nothing of gates,
+ * The data of one volume as it lies in files: overlay over base (an image, or layers of snapshots), told apart by the bitmap. It knows nothing of gates,
  * sessions or quotas.
  *
  * Without an overlay everything comes from the base; without a base it is zeros, with no I/O. Sectors that the bitmap
  * does not name may hold rubbish in the overlay (of a write that failed), so they are never taken from there.
  */
+import type { VolumeBase } from '@scsipub/contract'
 import type { BaseFiles } from './base-files.js'
 import { MappedBitmap } from './bitmap-file.js'
 import { DataFile } from './data-file.js'
+import type { Base } from './layer.js'
 import {
   allBits,
   clearBits,
@@ -38,13 +40,14 @@ export interface Overlay {
 
 export class SectorStore {
   readonly #bases: BaseFiles
-  readonly #basePath: string | undefined
-  #base: DataFile | undefined
+  readonly #standsOn: VolumeBase | undefined
+  #base: Base | undefined
   #overlay: Overlay | undefined
 
-  constructor(bases: BaseFiles, basePath: string | undefined) {
+  /** `standsOn`: undefined when there is nothing under the overlay. */
+  constructor(bases: BaseFiles, standsOn: VolumeBase | undefined) {
     this.#bases = bases
-    this.#basePath = basePath
+    this.#standsOn = standsOn
   }
 
   get hasOverlay(): boolean {
@@ -57,9 +60,9 @@ export class SectorStore {
     return this.#overlay
   }
 
-  /** Length of the base image, 0 when there is none. Throws VolumeError. */
-  get baseBytes(): number {
-    return this.#baseFile()?.sizeBytes ?? 0
+  /** What is under the overlay. Throws VolumeError. */
+  get base(): Base | undefined {
+    return this.#baseFile()
   }
 
   /** Descriptors that are this volume's own. */
@@ -84,7 +87,7 @@ export class SectorStore {
     this.#overlay = undefined
     file?.close()
     bitmap?.unmap()
-    if (this.#base && this.#basePath !== undefined) this.#bases.drop(this.#basePath)
+    if (this.#base && this.#standsOn) this.#bases.drop(this.#standsOn)
     this.#base = undefined
   }
 
@@ -105,7 +108,7 @@ export class SectorStore {
   }
 
   #readRun(
-    file: DataFile | undefined,
+    file: Base | undefined,
     position: number,
     target: Buffer,
     offset: number,
@@ -208,8 +211,8 @@ export class SectorStore {
     }
   }
 
-  #baseFile(): DataFile | undefined {
-    if (!this.#base && this.#basePath !== undefined) this.#base = this.#bases.take(this.#basePath)
+  #baseFile(): Base | undefined {
+    if (!this.#base && this.#standsOn) this.#base = this.#bases.take(this.#standsOn)
     return this.#base
   }
 

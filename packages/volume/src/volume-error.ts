@@ -55,6 +55,11 @@ export function hindrance(stage: VolumeStage, volumeId: string): VolumeError | u
   }
 }
 
+/** The VolumeError for a borrower that a reservation or an ejected medium keeps out. */
+export function notForNow(code: 'reserved' | 'no-medium', volumeId: string): VolumeError {
+  return new VolumeError(code, `the logical unit of ${volumeId} is not for this session now`)
+}
+
 /** The VolumeError for what a read has thrown. */
 export function readFailure(path: string, error: unknown): VolumeError {
   return (
