@@ -31,7 +31,7 @@ export class Lun implements Context {
     this.lun = grant.lun
     this.target = target
     this.volume = services.volumes.borrow(grant.volume, borrower)
-    this.#access = new NexusAccess(this.volume.control, borrower)
+    this.#access = new NexusAccess(this.volume, borrower)
     this.lu = new UnitFacts(grant, this.volume)
     this.volumeId = volumeId
     this.unit = new UnitState(services.engine, volumeId, borrower)

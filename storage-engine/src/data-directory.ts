@@ -6,6 +6,10 @@
  *   ephemeral/ID/        overlay, bitmap                                 wiped at each start
  *   tokens/              data that tokens of third-party copy stand for  wiped at each start
  *   volumes/ID/          volume.json, overlay, bitmap, bitmap.durable, intent
+ *   volumes/ID/next/     files that are about to replace those of the volume
+ *   snapshots/ID/        snapshot.json, overlay, bitmap
+ *   snapshots/.removing-ID/  one whose removal was interrupted           wiped at each start
+ *   switch.json          a change of files that is decided and not yet done everywhere, see snapshots/switch-journal.ts
  *   volumes/.making-ID/  a volume whose making was interrupted           wiped at each start
  *   volumes/.removing-ID/  one whose removal was interrupted             wiped at each start
  */
@@ -60,12 +64,32 @@ export class DataDirectory {
       rmSync(join(this.path, name), { recursive: true, force: true })
       mkdirSync(join(this.path, name), { mode: 0o700 })
     }
-    mkdirSync(join(this.path, 'volumes'), { recursive: true, mode: 0o700 })
-    for (const name of readdirSync(join(this.path, 'volumes'))) {
-      if (name.startsWith(MAKING) || name.startsWith(REMOVING))
-        rmSync(join(this.path, 'volumes', name), { recursive: true })
+    for (const name of ['volumes', 'snapshots']) mkdirSync(join(this.path, name), { recursive: true, mode: 0o700 })
+    for (const parent of ['volumes', 'snapshots']) {
+      for (const name of readdirSync(join(this.path, parent))) {
+        if (name.startsWith(MAKING) || name.startsWith(REMOVING))
+          rmSync(join(this.path, parent, name), { recursive: true })
+      }
     }
     syncDirectory(this.path)
+  }
+
+  snapshot(snapshotId: string): string {
+    return join(this.path, 'snapshots', snapshotId)
+  }
+
+  /** Where a snapshot goes that is being destroyed. */
+  removingSnapshot(snapshotId: string): string {
+    return join(this.path, 'snapshots', `${REMOVING}${snapshotId}`)
+  }
+
+  /** Names of the snapshots, damaged ones too. */
+  snapshotIds(): string[] {
+    return readdirSync(join(this.path, 'snapshots')).filter(name => !name.startsWith('.'))
+  }
+
+  get switchJournal(): string {
+    return join(this.path, 'switch.json')
   }
 
   get tokens(): string {

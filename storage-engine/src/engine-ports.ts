@@ -41,6 +41,13 @@ export class WorkerPorts {
     return this.#answered.start(this.#ports.keys(), { kind: 'unit.attention', ...what }, notice => this.notify(notice))
   }
 
+  /** Gives every worker the new descriptor of a volume; resolves when all go by it. */
+  replaced(descriptor: Told<'volume.replaced'>['descriptor']): Promise<void> {
+    return this.#answered.start(this.#ports.keys(), { kind: 'volume.replaced', descriptor }, notice =>
+      this.notify(notice),
+    )
+  }
+
   /** Has every worker tell its sessions of a change of persistent reservations, and end the tasks of some. */
   reservationChanged(what: Pick<Told<'reservation.changed'>, 'volumeId' | 'attentions' | 'abort'>): Promise<void> {
     return this.#answered.start(this.#ports.keys(), { kind: 'reservation.changed', ...what }, notice =>
@@ -104,6 +111,25 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       await engine.destroy(request.volumeId)
       log.debug({ volume: request.volumeId }, 'volume closed')
       return {}
+    case 'volume.snapshot': {
+      const taken = await engine.snapshots.take(request.items)
+      log.info({ event: 'volume.snapshot', items: request.items, pausedMs: Math.round(taken.pausedMs) })
+      return taken
+    }
+    case 'volume.resize': {
+      const { volumeId, sizeBytes } = request
+      if (!(await engine.snapshots.resize(volumeId, sizeBytes))) return {}
+      log.info({ event: 'volume.resize', volume: volumeId, sizeBytes })
+      // [SBC-3 §4.4.1]: every nexus is told that the capacity has changed.
+      await workers.attention({ volumeId, sessionId: 0, condition: 'capacityDataChanged' })
+      return {}
+    }
+    case 'snapshot.list':
+      return engine.snapshots.list()
+    case 'snapshot.destroy':
+      await engine.snapshots.destroy(request.snapshotId)
+      log.info({ event: 'snapshot.destroy', snapshot: request.snapshotId })
+      return {}
     case 'worker.attach': {
       const { slot, port } = request
       if (slot >= MAX_WORKER_SLOTS)
@@ -136,6 +162,8 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
     switch (request.kind) {
       case 'volume.materialise':
         return await engine.materialise(request.volumeId)
+      case 'volume.renew':
+        return await engine.renew(request.volumeId)
       case 'volume.flush':
         await engine.flush(request.volumeId)
         return {}

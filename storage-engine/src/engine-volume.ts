@@ -7,6 +7,7 @@ import {
   ControlBlock,
   RpcError,
   VOLUME_STAGE,
+  type VolumeBase,
   type VolumeDescriptor,
   type VolumeFiles,
   type VolumeSpec,
@@ -21,6 +22,7 @@ import { Sanitizer } from './sanitizer.js'
 import { makeEphemeral } from './volume-files.js'
 
 export interface EngineVolume {
+  /** Another one when the volume was replaced: not to be kept; nor is `control`, or `store`. */
   readonly descriptor: VolumeDescriptor
   readonly control: ControlBlock
   readonly exclusion: Exclusion
@@ -41,9 +43,11 @@ export interface EngineVolume {
 export interface VolumeOptions {
   spec: VolumeSpec
   identity: Identity
+  /** What it stands on. */
+  base: VolumeBase
   /** Called when the gate has been opened. */
   opened: () => void
-  /** Base images that the engine has open. */
+  /** Images and layers that the engine has open. */
   bases: BaseFiles
   /** Where persistent reservations are kept, if the volume outlives a loss of power itself. */
   reservationFile?: ReservationFile
@@ -51,17 +55,18 @@ export interface VolumeOptions {
 
 /** The parts that both kinds have. `materialise` is the volume's own. Throws `RpcError` 'damaged'. */
 export function common(
-  { spec, identity, opened, bases, reservationFile }: VolumeOptions,
+  { spec, identity, base, opened, bases, reservationFile }: VolumeOptions,
   materialise: () => VolumeFiles,
 ): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion' | 'store' | 'reservations'> {
   const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
   const exclusion = new Exclusion({ control, name: spec.volumeId, opened })
+  const descriptor = { spec, identity, base, control: control.shared }
   return {
-    descriptor: { spec, identity, control: control.shared },
+    descriptor,
     control,
     exclusion,
     reservations: new PersistentReservations({ control, exclusion, file: reservationFile }),
-    store: new ExclusiveStore({ spec, control, bases, materialise }),
+    store: new ExclusiveStore({ descriptor, control, bases, materialise }),
   }
 }
 

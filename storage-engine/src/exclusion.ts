@@ -9,7 +9,7 @@ const EAGER_TURNS = 50
 const POLL_MS = 1
 
 export class Exclusion {
-  readonly #control: ControlBlock
+  #control: ControlBlock
   readonly #opened: () => void
   readonly #name: string
   #tail: Promise<unknown> = Promise.resolve()
@@ -21,6 +21,11 @@ export class Exclusion {
     this.#opened = o.opened
   }
 
+  /** From now on, and when the running action ends, this is the control block: within an action, when the volume was replaced. */
+  follow(control: ControlBlock): void {
+    this.#control = control
+  }
+
   /**
    * Runs `action` while no worker reads or writes the volume. Rejects with `RpcError` 'busy', with nothing done and the
    * gate open, when I/O in flight has not ended within `timeoutMs`; else settles as the action does. With `countQueue` the time spent behind
@@ -28,22 +33,31 @@ export class Exclusion {
    */
   run<T>(action: () => T | Promise<T>, timeoutMs: number, { countQueue = false } = {}): Promise<T> {
     const asked = performance.now()
-    const result = this.#tail.then(() => {
+    return this.inTurn(() => {
       const leftMs = countQueue ? timeoutMs - (performance.now() - asked) : timeoutMs
-      return this.#alone(action, leftMs)
+      return this.alone(action, leftMs)
     })
+  }
+
+  /** Runs `action` in its turn among the exclusive actions. The gate stays open: that is for `alone`, within it. */
+  inTurn<T>(action: () => T | Promise<T>): Promise<T> {
+    const result = this.#tail.then(action)
     // A turn with the gate open, so that a row of actions does not shut everybody else out.
     this.#tail = result.catch(() => undefined).then(() => new Promise(resolve => setImmediate(resolve)))
     return result
   }
 
-  async #alone<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+  /** Runs `action` while no worker reads or writes the volume, within a turn; else as `run`. */
+  async alone<T>(action: () => T | Promise<T>, timeoutMs: number): Promise<T> {
     if (timeoutMs <= 0) throw this.#busy('an earlier operation has not ended in time')
-    this.#control.closeGate()
+    const before = this.#control
+    before.closeGate()
     try {
       await this.#drained(timeoutMs)
       return await action()
     } finally {
+      // Who waits at the gate of a block that was replaced learns it inside.
+      before.openGate()
       this.#control.openGate()
       this.#opened()
     }

@@ -2,8 +2,8 @@
  * The data of one volume for the engine itself: base and overlay read as workers read them, overlay and bitmap written with quota and marks. To be
  * used with the gate closed and nothing in flight. The first use makes the files of a volume that has none, and opens them.
  */
-import type { ControlBlock, VolumeFiles, VolumeSpec } from '@scsipub/contract'
-import { type BaseFiles, ChargedWriter, Provisioning, SectorStore } from '@scsipub/volume'
+import { baseOf, type ControlBlock, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import { type Base, type BaseFiles, ChargedWriter, Provisioning, SectorStore } from '@scsipub/volume'
 
 export class ExclusiveStore {
   readonly #spec: VolumeSpec
@@ -13,12 +13,18 @@ export class ExclusiveStore {
   readonly #control: ControlBlock
 
   /** `materialise` gives the files, and makes them when there are none; throws `RpcError`. */
-  constructor(o: { spec: VolumeSpec; control: ControlBlock; bases: BaseFiles; materialise: () => VolumeFiles }) {
-    this.#spec = o.spec
+  constructor(o: {
+    descriptor: VolumeDescriptor
+    control: ControlBlock
+    bases: BaseFiles
+    materialise: () => VolumeFiles
+  }) {
+    const { spec } = o.descriptor
+    this.#spec = spec
     this.#control = o.control
     this.#materialise = o.materialise
-    this.#sectors = new SectorStore(o.bases, o.spec.basePath)
-    this.#writer = new ChargedWriter(this.#sectors, o.control, o.spec)
+    this.#sectors = new SectorStore(o.bases, baseOf(o.descriptor))
+    this.#writer = new ChargedWriter(this.#sectors, o.control, spec)
   }
 
   /** A copy of `length` bytes at `position`; whole sectors. Rejects with VolumeError, and as `open` throws. */
@@ -61,13 +67,13 @@ export class ExclusiveStore {
 
   /** What makes sectors deallocated, anchored or mapped. Throws as `open`, and VolumeError. */
   provisioning(): Provisioning {
-    const { overlay, baseBytes } = this.open()
-    return new Provisioning(overlay, this.#control, baseBytes)
+    const { overlay, base } = this.open()
+    return new Provisioning(overlay, this.#control, base)
   }
 
-  /** Length of the base image, 0 when there is none. Throws VolumeError. */
-  get baseBytes(): number {
-    return this.#sectors.baseBytes
+  /** What is under the overlay. Throws VolumeError. */
+  get base(): Base | undefined {
+    return this.#sectors.base
   }
 
   /** The sectors, with an overlay. Throws `RpcError` 'space', 'io' or 'gone', system errors, `BitmapDamaged`. */

@@ -4,7 +4,8 @@
  */
 export class GroupCommit {
   readonly #run: () => Promise<void>
-  #last: Promise<void> = Promise.resolve()
+  /** Settles, without an error, when all that was begun or queued has ended. */
+  #tail: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
 
   /** `run` does one flush; runs never overlap. */
@@ -14,15 +15,18 @@ export class GroupCommit {
 
   /** Settles as the run does that began after this call. */
   request(): Promise<void> {
-    this.#next ??= this.#begin(this.#last)
+    this.#next ??= this.between(() => {
+      this.#next = undefined
+      return this.#run()
+    })
     return this.#next
   }
 
-  async #begin(previous: Promise<void>): Promise<void> {
-    await previous
-    this.#next = undefined
-    const run = this.#run()
-    this.#last = run.catch(() => undefined)
-    return run
+  /** Runs `action` after the runs that were asked for, and before those that will be. */
+  between<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(action)
+    const ended = () => undefined
+    this.#tail = result.then(ended, ended)
+    return result
   }
 }

@@ -121,7 +121,7 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
     port1.on('message', (message: EngineNotice) => {
       if (engine.accept(message)) return
       notices.push(message)
-      volumes.gateOpened(message.volumeId)
+      volumes.gateOpened((message as { volumeId: string }).volumeId)
     })
     await supervisor.ask({ kind: 'worker.attach', slot: 3, port: port2 }, [port2])
     const [disk, other] = [volumes.borrow(descriptor), volumes.borrow(scratch)]

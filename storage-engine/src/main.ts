@@ -19,6 +19,10 @@ const port = parentPort
 const { dataDir, logLevel } = workerData as StorageEngineData
 const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
 const workers = new WorkerPorts()
-const engine = new StorageEngine({ dataDir, notify: notice => workers.notify(notice) })
+const engine = new StorageEngine({
+  dataDir,
+  notify: notice => workers.notify(notice),
+  replaced: descriptor => workers.replaced(descriptor),
+})
 log.info({ event: 'engine.ready', dataDir })
 serveSupervisor(port, { engine, workers, log }, () => port.close())

@@ -22,7 +22,7 @@ import type { ReservationFile } from './reservation-file.js'
 const TIMEOUT_MS = 4_000
 
 export class PersistentReservations {
-  readonly #control: ControlBlock
+  #control: ControlBlock
   readonly #exclusion: Pick<Exclusion, 'run'>
   readonly #file: Pick<ReservationFile, 'load' | 'store'> | undefined
   #state: ReservationState
@@ -38,6 +38,11 @@ export class PersistentReservations {
     this.#file = o.file
     this.#state = o.file?.load() ?? NO_RESERVATIONS
     this.#control.setPersistentAccess(reservationAccess(this.#state))
+  }
+
+  /** From now on this is the control block; what the old one said has been taken over. */
+  follow(control: ControlBlock): void {
+    this.#control = control
   }
 
   get state(): ReservationState {

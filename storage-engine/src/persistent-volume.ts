@@ -1,53 +1,52 @@
 /**
- * A persistent volume that is open: the flush, and the careful opening.
+ * A persistent volume that is open: the flush, and how it goes on with other files (a snapshot has taken over the ones it had, or it has grown).
  *
  * A flush copies the bits first, syncs the data, then writes and syncs the copies; so the durable bitmap never names a
  * sector whose data is not on the disk. Once a sync of the data has failed, the kernel counts the pages it lost as
  * clean and the next sync would succeed without them; so every later flush fails too, until the volume is opened again.
  */
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   type ControlBlock,
   RpcError,
   VOLUME_STAGE,
+  type VolumeBase,
   type VolumeDescriptor,
   type VolumeFiles,
   type VolumeSpec,
 } from '@scsipub/contract'
 import { type BaseFiles, isOutOfSpace, MappedBitmap, SECTOR_BYTES } from '@scsipub/volume'
-import type { DataDirectory } from './data-directory.js'
-import { DurableBitmap, settle, type Trusted } from './durable-bitmap.js'
+import { DurableBitmap, type Trusted } from './durable-bitmap.js'
 import { common, type EngineVolume, type VolumeOptions } from './engine-volume.js'
 import type { Exclusion } from './exclusion.js'
-import type { ExclusiveStore } from './exclusive-store.js'
+import { ExclusiveStore } from './exclusive-store.js'
 import { GroupCommit } from './group-commit.js'
-import { newIdentity } from './identity.js'
 import type { PersistentReservations } from './persistent-reservations.js'
-import { ReservationFile } from './reservation-file.js'
 import { SanitizeMarker } from './sanitize-marker.js'
 import { Sanitizer } from './sanitizer.js'
-import { type Sync, syncData } from './sync.js'
-import { exists, filesIn, makePersistent, type PersistentFiles } from './volume-files.js'
-import { readManifest } from './volume-manifest.js'
-import { conflict } from './volume-spec.js'
+import type { Sync } from './sync.js'
+import type { PersistentFiles } from './volume-files.js'
 import { WriteIntent } from './write-intent.js'
 
-interface OpenFiles {
+/** What the engine keeps open of a volume beside its store. */
+export interface OpenFiles {
   overlayFd: number
   bitmap: MappedBitmap
   durable: DurableBitmap
 }
 
 export class PersistentVolume implements EngineVolume {
-  readonly descriptor: VolumeDescriptor
-  readonly control: ControlBlock
+  descriptor: VolumeDescriptor
+  control: ControlBlock
+  store: ExclusiveStore
   readonly exclusion: Exclusion
-  readonly store: ExclusiveStore
   readonly sanitizer: Sanitizer
   readonly reservations: PersistentReservations
   readonly trusted: Trusted
-  readonly #files: OpenFiles
+  readonly #paths: PersistentFiles
+  readonly #bases: BaseFiles
+  #files: OpenFiles
   readonly #sync: Sync
   readonly #intent: WriteIntent
   readonly #commit = new GroupCommit(() => this.#flushOnce())
@@ -58,7 +57,7 @@ export class PersistentVolume implements EngineVolume {
   /** The server before this one may have been killed between a write of the durable bitmap and its sync. */
   #synced = false
 
-  /** Use `openPersistent`. */
+  /** Use `openPersistent` (open-persistent.ts). */
   constructor(o: VolumeOptions & { paths: PersistentFiles; files: OpenFiles; trusted: Trusted; sync: Sync }) {
     const { descriptor, control, exclusion, store, reservations } = common(o, () => this.materialise())
     this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
@@ -69,6 +68,8 @@ export class PersistentVolume implements EngineVolume {
     this.sanitizer = new Sanitizer(this, new SanitizeMarker(dirname(o.paths.overlayPath)))
     this.reservations = reservations
     this.trusted = o.trusted
+    this.#paths = o.paths
+    this.#bases = o.bases
     this.#files = o.files
     this.#sync = o.sync
     this.#intent = new WriteIntent(o.paths.intentPath, o.sync)
@@ -138,6 +139,70 @@ export class PersistentVolume implements EngineVolume {
     }
   }
 
+  /** The live bitmap. */
+  get bitmap(): MappedBitmap {
+    return this.#files.bitmap
+  }
+
+  /**
+   * Runs `action` while nobody flushes, after a flush that also has the live bitmap on the disk: whatever happens, the files hold what they hold then.
+   * To be used with the gate closed, if that is to last. Rejects with `RpcError` 'io' or 'gone', or as the action does.
+   */
+  async settled<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#ending) throw this.#gone()
+    return this.#commit.between(async () => {
+      await this.#flushOnce()
+      await this.#syncLiveBitmap()
+      return action()
+    })
+  }
+
+  async #syncLiveBitmap(): Promise<void> {
+    const fd = openSync(this.#paths.bitmapPath, 'r')
+    try {
+      await this.#sync(fd)
+    } catch (error) {
+      throw this.#io((error as Error).message)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /**
+   * Goes on with what lies in its directory now, `overlay` being the one it had or a new one. Within `settled`, with the gate closed; borrowers have to be given
+   * the new descriptor. Throws what cannot be opened; nothing has changed then.
+   */
+  replace({ spec, base, overlay }: { spec: VolumeSpec; base: VolumeBase; overlay: 'same' | 'empty' }): void {
+    const { control, store } = this
+    const files = openFiles(this.#paths, spec.sizeBytes)
+    closeFiles(this.#files)
+    store.close()
+    this.#files = files
+    this.#unsure.clear()
+    this.#synced = false
+    const next = control.successor(spec.sizeBytes / SECTOR_BYTES, overlay)
+    next.stage = VOLUME_STAGE.materialised
+    this.descriptor = { ...this.descriptor, spec, base, control: next.shared }
+    this.store = new ExclusiveStore({
+      descriptor: this.descriptor,
+      control: next,
+      bases: this.#bases,
+      materialise: () => this.materialise(),
+    })
+    this.control = next
+    this.exclusion.follow(next)
+    this.reservations.follow(next)
+    control.stage = VOLUME_STAGE.replaced
+  }
+
+  /** Closes it as it is, since nobody can say what its directory holds. Within `settled`, with the gate closed. */
+  abandon(): void {
+    this.#ending = true
+    this.control.stage = VOLUME_STAGE.gone
+    this.closeUnused()
+    closeFiles(this.#files)
+  }
+
   /** Closes what `takeStock` has opened, of a volume that is not going to be used. */
   closeUnused(): void {
     this.store.close()
@@ -183,65 +248,8 @@ export class PersistentVolume implements EngineVolume {
   }
 }
 
-/**
- * Opens a persistent volume, making it if there is none. Throws `RpcError`: 'space', 'io', 'mismatch' (exists with other
- * properties) or 'damaged'; the volume alone is refused then.
- */
-export async function openPersistent(o: {
-  directory: DataDirectory
-  spec: VolumeSpec
-  bootId: string
-  opened: () => void
-  bases: BaseFiles
-  sync?: Sync
-}): Promise<PersistentVolume> {
-  const { directory, spec, bootId, opened, bases } = o
-  const { volumeId } = spec
-  if (!exists(directory, volumeId)) makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
-  const manifest = readManifest(directory.volume(volumeId), volumeId)
-  const differs = conflict(manifest.spec, spec)
-  if (differs) throw new RpcError('mismatch', differs)
-  const paths = filesIn(directory.volume(volumeId))
-  let files: OpenFiles | undefined
-  try {
-    requireOverlay(paths.overlayPath, spec.sizeBytes)
-    const trusted = await settle(paths, spec.sizeBytes / SECTOR_BYTES, bootId)
-    files = openFiles(paths, spec.sizeBytes)
-    const volume = new PersistentVolume({
-      spec,
-      identity: manifest.identity,
-      opened,
-      bases,
-      paths,
-      files,
-      trusted,
-      reservationFile: new ReservationFile(directory.volume(volumeId), volumeId),
-      sync: o.sync ?? syncData,
-    })
-    try {
-      await volume.takeStock()
-      volume.sanitizer.resume()
-    } catch (error) {
-      volume.closeUnused()
-      throw error
-    }
-    return volume
-  } catch (error) {
-    if (files) closeFiles(files)
-    if (error instanceof RpcError && error.code === 'damaged') throw error
-    if (isOutOfSpace(error))
-      throw new RpcError('space', `volume ${volumeId} cannot be opened, make room: ${(error as Error).message}`)
-    const advice = `Restore its directory ${directory.volume(volumeId)}, or move it away to begin with an empty disk`
-    throw new RpcError('damaged', `volume ${volumeId} is refused: ${(error as Error).message}. ${advice}`)
-  }
-}
-
-function requireOverlay(path: string, sizeBytes: number): void {
-  const { size } = statSync(path)
-  if (size !== sizeBytes) throw new Error(`the overlay ${path} has ${size} bytes instead of ${sizeBytes}`)
-}
-
-function openFiles(
+/** Opens what an open volume needs. Throws system errors and `BitmapDamaged`; nothing is open then. */
+export function openFiles(
   paths: { overlayPath: string; bitmapPath: string; durablePath: string },
   sizeBytes: number,
 ): OpenFiles {
@@ -257,7 +265,7 @@ function openFiles(
   }
 }
 
-function closeFiles({ overlayFd, bitmap, durable }: OpenFiles): void {
+export function closeFiles({ overlayFd, bitmap, durable }: OpenFiles): void {
   closeSync(overlayFd)
   durable.close()
   bitmap.unmap()

@@ -25,7 +25,7 @@ const PROGRESS_MAX = 0xffff
 export interface SanitizedVolume {
   readonly control: ControlBlock
   readonly descriptor: { readonly spec: { readonly sizeBytes: number; readonly blockBytes: number } }
-  readonly store: { provisioning(): Provisioning; readonly baseBytes: number }
+  readonly store: { provisioning(): Provisioning; readonly base: unknown }
   flush(): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export class Sanitizer {
     const sizeSectors = sizeBytes / SECTOR_BYTES
     if (plan.method === 'overwrite' && control.quotaSectors !== 0 && sizeSectors > control.quotaSectors)
       throw new VolumeError('space', 'the whole volume does not fit its quota')
-    if (plan.method === 'erase' && control.stage === VOLUME_STAGE.unwritten && store.baseBytes === 0)
+    if (plan.method === 'erase' && control.stage === VOLUME_STAGE.unwritten && store.base === undefined)
       return { restricted: false }
     const provisioning = store.provisioning()
     try {

@@ -19,12 +19,15 @@ import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
 import { carryOut, translated } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
-import { openPersistent } from './persistent-volume.js'
+import { openPersistent } from './open-persistent.js'
+import { Snapshots } from './snapshots/snapshots.js'
+import { SwitchJournal } from './snapshots/switch-journal.js'
+import { baseOfNew } from './snapshots/volume-base.js'
 import type { Sync } from './sync.js'
 import { UnitState } from './unit-state.js'
 import { exists, removePersistent } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
-import { conflict, invalidSpec, requireBase, VOLUME_ID } from './volume-spec.js'
+import { conflict, invalidSpec, VOLUME_ID } from './volume-spec.js'
 
 /** How long a volume's end waits for I/O in flight. */
 const END_TIMEOUT_MS = 4_000
@@ -35,6 +38,8 @@ export interface EngineOptions {
   dataDir: string
   /** Tells every attached worker. */
   notify: (notice: EngineNotice) => void
+  /** Gives every attached worker the new descriptor of a volume that was replaced; resolves when all go by it. Without it they ask for it at their next I/O. */
+  replaced?: (descriptor: VolumeDescriptor) => Promise<void>
   /** The kernel's, unless a test simulates another start of the machine. */
   bootId?: string
   /** fdatasync, unless a test makes it fail. */
@@ -50,13 +55,23 @@ export class StorageEngine {
   readonly #endings = new Map<string, Promise<void>>()
   /** Of volumes whose unit is, or was, not as usual. */
   readonly #units = new WeakMap<EngineVolume, UnitState>()
+  readonly snapshots: Snapshots
   #closing = false
 
   /** Takes the data directory. Throws `DataDirectoryError`. */
   constructor(options: EngineOptions) {
     this.#options = options
     this.#bootId = options.bootId ?? currentBootId()
-    this.#directory = new DataDirectory(options.dataDir)
+    const directory = new DataDirectory(options.dataDir)
+    this.#directory = directory
+    this.snapshots = new Snapshots({
+      directory,
+      journal: new SwitchJournal(directory),
+      bootId: this.#bootId,
+      tell: async descriptor => options.replaced?.(descriptor),
+      volume: volumeId => this.#get(volumeId),
+      volumes: () => this.#volumes.values(),
+    })
   }
 
   /** Volumes open now. */
@@ -91,8 +106,14 @@ export class StorageEngine {
   async #share(volumeId: string, specOf: () => VolumeSpec): Promise<VolumeDescriptor> {
     if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')
     await this.#ended(volumeId)
+    await this.snapshots.ready(volumeId)
     const known = this.#volumes.get(volumeId)
-    if (known !== undefined) return (await known).descriptor
+    if (known !== undefined) {
+      const { descriptor, control } = await known
+      if (control.stage !== VOLUME_STAGE.gone) return descriptor
+      if (this.#volumes.get(volumeId) === known) this.#volumes.delete(volumeId)
+      return this.#share(volumeId, specOf)
+    }
     const opening = this.#open(specOf())
     this.#volumes.set(volumeId, opening)
     try {
@@ -104,8 +125,8 @@ export class StorageEngine {
   }
 
   async #open(spec: VolumeSpec): Promise<EngineVolume> {
-    requireBase(spec)
     const { volumeId } = spec
+    this.snapshots.requireLasting(spec.baseSnapshot)
     const opened = () => this.#options.notify({ kind: 'gate.opened', volumeId })
     const { sync } = this.#options
     if (spec.persistence === 'ephemeral') {
@@ -113,6 +134,7 @@ export class StorageEngine {
       return new EphemeralVolume({
         spec,
         identity: newIdentity(),
+        base: baseOfNew(this.#directory, spec),
         opened,
         bases: this.#bases,
         directory,
@@ -127,6 +149,11 @@ export class StorageEngine {
       bases: this.#bases,
       ...(sync && { sync }),
     })
+  }
+
+  /** The descriptor of an open volume as it is now. Rejects with `RpcError` 'gone'. */
+  async renew(volumeId: string): Promise<VolumeDescriptor> {
+    return (await this.#get(volumeId)).descriptor
   }
 
   /** Names of all persistent volumes, open or not. */

@@ -30,17 +30,25 @@ export interface Bench {
 
 /** An engine and one borrower, slot 0. */
 export function bench(dataDir: string, options: Partial<EngineOptions> = {}): Bench {
-  const workers = new BorrowedVolumes({
+  const workers: BorrowedVolumes = new BorrowedVolumes({
     slot: 0,
     engine: { ask: ask(() => engine) } as unknown as BorrowContext['engine'],
   })
-  const engine = new StorageEngine({ dataDir, notify: notice => workers.gateOpened(notice.volumeId), ...options })
+  const engine: StorageEngine = new StorageEngine({
+    dataDir,
+    notify: notice => {
+      if (notice.kind === 'gate.opened') workers.gateOpened(notice.volumeId)
+    },
+    replaced: async descriptor => workers.replaced(descriptor),
+    ...options,
+  })
   return { engine, workers }
 }
 
 function ask(engine: () => StorageEngine) {
   return (request: Extract<BorrowerRequest, { volumeId: string }>): Promise<unknown> => {
     if (request.kind === 'volume.exclusive') return engine().operate(request.volumeId, request.operation)
+    if (request.kind === 'volume.renew') return engine().renew(request.volumeId)
     return request.kind === 'volume.flush' ? engine().flush(request.volumeId) : engine().materialise(request.volumeId)
   }
 }

@@ -21,16 +21,19 @@ interface Claim extends Nexus {
 const TIMEOUT_MS = 4_000
 
 export class UnitState {
-  readonly #control: ControlBlock
-  readonly #exclusion: Pick<Exclusion, 'run'>
+  readonly #volume: { readonly control: ControlBlock; readonly exclusion: Pick<Exclusion, 'run'> }
   readonly #claims = new Set<Claim>()
   #holder: Nexus | undefined
   /** By session. */
   readonly #prevents = new Map<number, Nexus>()
 
-  constructor({ control, exclusion }: { control: ControlBlock; exclusion: Pick<Exclusion, 'run'> }) {
-    this.#control = control
-    this.#exclusion = exclusion
+  constructor(volume: { readonly control: ControlBlock; readonly exclusion: Pick<Exclusion, 'run'> }) {
+    this.#volume = volume
+  }
+
+  /** The volume's of this moment: it may be replaced. */
+  get #control(): ControlBlock {
+    return this.#volume.control
   }
 
   /**
@@ -43,7 +46,7 @@ export class UnitState {
     if (this.#holder) return
     this.#claims.add(claim)
     try {
-      await this.#exclusion.run(() => {
+      await this.#volume.exclusion.run(() => {
         if (claim.void) throw new RpcError('gone', 'the session has ended')
         this.#requireFree(claim)
         if (!mayReserve()) return
@@ -79,7 +82,7 @@ export class UnitState {
   /** Takes the medium out; I/O in flight lands before. Rejects with `RpcError` 'prevented' or 'busy'. Nothing to do without one. */
   async eject(): Promise<void> {
     if (this.#absent) return
-    await this.#exclusion.run(() => {
+    await this.#volume.exclusion.run(() => {
       this.#requireAllowed()
       this.#control.setUnitState(UNIT_STATE.mediumAbsent, true)
     }, TIMEOUT_MS)

@@ -3,18 +3,18 @@
  * directory, so it may not lead anywhere else.
  */
 import { accessSync, constants } from 'node:fs'
-import { RpcError, type VolumeSpec } from '@scsipub/contract'
+import { RpcError, type VolumeBase, type VolumeSpec } from '@scsipub/contract'
 import { SECTOR_BYTES } from '@scsipub/volume'
 
-/** What volumes may be called. */
+/** What volumes and snapshots may be called. */
 export const VOLUME_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 /** 2^48 bytes: more than a file system of today takes as one file, and far from where numbers lose precision. */
-const MAX_SIZE_BYTES = 2 ** 48
+export const MAX_SIZE_BYTES = 2 ** 48
 
 /** Undefined, or everything that is wrong with the specification in one line. */
 export function invalidSpec(spec: VolumeSpec): string | undefined {
   const wrong: string[] = []
-  const { volumeId, sizeBytes, blockBytes, quotaBytes } = spec
+  const { volumeId, sizeBytes, blockBytes, quotaBytes, basePath, baseSnapshot } = spec
   if (!VOLUME_ID.test(volumeId))
     wrong.push(
       'volumeId must be 1–128 letters, digits, dots, colons, underscores or hyphens, and begin with a letter or digit',
@@ -26,25 +26,28 @@ export function invalidSpec(spec: VolumeSpec): string | undefined {
   if (!(quotaBytes >= 0 && quotaBytes <= MAX_SIZE_BYTES) || quotaBytes % SECTOR_BYTES !== 0) {
     wrong.push('quotaBytes must be a multiple of 512, or 0 for no quota')
   }
+  if (baseSnapshot !== undefined && !VOLUME_ID.test(baseSnapshot)) wrong.push('baseSnapshot is no name of a snapshot')
+  if (baseSnapshot !== undefined && basePath !== undefined)
+    wrong.push('it may have basePath or baseSnapshot, and not both')
   return wrong.length > 0 ? `volume ${JSON.stringify(volumeId)}: ${wrong.join('; ')}` : undefined
 }
 
-/** Throws `RpcError` 'base-missing' when the volume stands on a base that cannot be read. */
-export function requireBase({ volumeId, basePath }: VolumeSpec): void {
-  if (basePath === undefined) return
+/** Throws `RpcError` 'base-missing' when something of what the volume stands on cannot be read. */
+export function requireBase(volumeId: string, { layers, imagePath }: VolumeBase): void {
+  const paths = layers.flatMap(layer => [layer.overlayPath, layer.bitmapPath])
   try {
-    accessSync(basePath, constants.R_OK)
+    for (const path of imagePath === undefined ? paths : [...paths, imagePath]) accessSync(path, constants.R_OK)
   } catch (error) {
     throw new RpcError(
       'base-missing',
-      `volume ${volumeId}: its base image cannot be read, put it back: ${(error as Error).message}`,
+      `volume ${volumeId}: its base cannot be read, put it back: ${(error as Error).message}`,
     )
   }
 }
 
 /** Undefined, or why a volume that exists as `stored` cannot be opened as `asked`. The quota may differ. */
 export function conflict(stored: VolumeSpec, asked: VolumeSpec): string | undefined {
-  const differs = (['persistence', 'sizeBytes', 'blockBytes', 'basePath'] as const)
+  const differs = (['persistence', 'sizeBytes', 'blockBytes', 'basePath', 'baseSnapshot'] as const)
     .filter(key => stored[key] !== asked[key])
     .map(key => `${key} is ${stored[key] ?? 'absent'} and was asked as ${asked[key] ?? 'absent'}`)
   if (differs.length === 0) return undefined

@@ -152,7 +152,7 @@ class Loan implements BorrowedVolume {
     this.blockBytes = o.volume.descriptor.spec.blockBytes
     this.#volume = o.volume
     this.#borrower = o.borrower
-    this.#access = new NexusAccess(o.volume.control, o.borrower)
+    this.#access = new NexusAccess(o.volume, o.borrower)
     this.#engine = o.engine
     this.#giveBack = o.giveBack
   }

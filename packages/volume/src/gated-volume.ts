@@ -29,6 +29,7 @@ import { type Operation, WAIT, WaitingLine } from './waiting-line.js'
 const GATE_POLL_MS = 20
 const NOTHING = Buffer.alloc(0)
 
+type Outcome = undefined | Promise<void>
 export class GatedVolume {
   descriptor: VolumeDescriptor
   control: ControlBlock
@@ -36,7 +37,7 @@ export class GatedVolume {
   #store: SectorStore
   #writer: ChargedWriter
   readonly #bases: BaseFiles
-  readonly #nobody = new NexusAccess(this, NOBODY)
+  readonly #nobody: NexusAccess
   readonly #slot: number
   readonly #engine: VolumeSource
   readonly #line = new WaitingLine()
@@ -54,6 +55,7 @@ export class GatedVolume {
     this.sizeBytes = descriptor.spec.sizeBytes
     this.#store = new SectorStore(o.bases, baseOf(descriptor))
     this.#writer = new ChargedWriter(this.#store, this.control, descriptor.spec)
+    this.#nobody = new NexusAccess(this, NOBODY)
     this.#bases = o.bases
     this.#slot = o.slot
     this.#engine = o.engine
@@ -64,7 +66,7 @@ export class GatedVolume {
     return this.control.stage === VOLUME_STAGE.gone
   }
 
-  /** Whether its files or its size have changed, and the new descriptor is not here yet. */
+  /** Whether there is a new descriptor that is not here yet. */
   get replaced(): boolean {
     return this.control.stage === VOLUME_STAGE.replaced
   }
@@ -87,13 +89,7 @@ export class GatedVolume {
   }
 
   /** Reads; see `BorrowedVolume.read`. */
-  read(
-    position: number,
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    access: NexusAccess,
-  ): undefined | Promise<void> {
+  read(position: number, buffer: Buffer, offset: number, length: number, access: NexusAccess): Outcome {
     if (this.#line.length === 0 || this.#holds > 0) {
       const outcome = this.#readNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
@@ -102,13 +98,7 @@ export class GatedVolume {
   }
 
   /** Writes; see `BorrowedVolume.write`. */
-  write(
-    position: number,
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    access: NexusAccess,
-  ): undefined | Promise<void> {
+  write(position: number, buffer: Buffer, offset: number, length: number, access: NexusAccess): Outcome {
     if (this.#line.length === 0) {
       const outcome = this.#writeNow(position, buffer, offset, length, access)
       if (outcome !== WAIT) return outcome
@@ -245,15 +235,15 @@ export class GatedVolume {
   #ask(ask: () => Promise<void>): void {
     if (this.#asking) return
     this.#asking = true
-    const fail = (error: unknown) => {
-      const unwritten = this.control.stage === VOLUME_STAGE.unwritten
-      this.#line.fail(error, ({ kind }) => kind === 'write' || !unwritten)
-    }
-    const done = () => {
-      this.#asking = false
-      this.resume()
-    }
-    ask().catch(fail).finally(done)
+    ask()
+      .catch((error: unknown) => {
+        const unwritten = this.control.stage === VOLUME_STAGE.unwritten
+        this.#line.fail(error, ({ kind }) => kind === 'write' || !unwritten)
+      })
+      .finally(() => {
+        this.#asking = false
+        this.resume()
+      })
   }
 
   #readNow(
@@ -262,7 +252,7 @@ export class GatedVolume {
     offset: number,
     length: number,
     access: NexusAccess,
-  ): undefined | Promise<void> | typeof WAIT {
+  ): Outcome | typeof WAIT {
     if (!this.#enter(false, access)) return WAIT
     let cold: undefined | Promise<void>
     try {

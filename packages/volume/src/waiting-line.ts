@@ -1,7 +1,7 @@
 /**
  * Operations that wait for a volume, in the order of their asking.
  */
-import type { Borrower } from '@scsipub/contract'
+import type { NexusAccess } from '@scsipub/contract'
 
 /** `pass`: nothing but its turn. */
 export interface Operation {
@@ -10,8 +10,8 @@ export interface Operation {
   buffer: Buffer
   offset: number
   length: number
-  /** Whose it is, for reservations. */
-  borrower: Borrower
+  /** What reservations leave to who asks for it. */
+  access: NexusAccess
 }
 
 interface Waiting extends Operation {

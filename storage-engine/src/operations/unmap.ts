@@ -22,7 +22,7 @@ export async function unmap(
 
 /** Deallocates one range. Rejects with VolumeError. */
 export async function unmapExtent({ store, control }: EngineVolume, range: Extent): Promise<void> {
-  if (control.stage === VOLUME_STAGE.unwritten && store.baseBytes === 0) return
+  if (control.stage === VOLUME_STAGE.unwritten && !store.base) return
   const provisioning = store.provisioning()
   await inPieces(range, UNMAP_PIECE_BYTES, piece => provisioning.unmap(piece))
 }
