@@ -21,7 +21,7 @@ t.test('after any row of changes, looked at between them or not, access is as th
     fc.property(fc.array(fc.tuple(change, fc.boolean()), { maxLength: 12 }), changes => {
       const block = ControlBlock.create(1024, 0)
       const borrowers = PORTS.map((port, at) => new Borrower(at + 1, port))
-      const accesses = borrowers.map(borrower => new NexusAccess(new ControlBlock(block.shared), borrower))
+      const accesses = borrowers.map(borrower => new NexusAccess({ control: new ControlBlock(block.shared) }, borrower))
       const now = { holder: 0, absent: false, access: undefined as { full: string[]; othersRead: boolean } | undefined }
       for (const [made, looks] of changes) {
         if (made.kind === 'hold') {
@@ -58,10 +58,9 @@ t.test('after any row of changes, looked at between them or not, access is as th
 
 t.test('access goes from one to the other and back', async t => {
   const block = ControlBlock.create(1024, 0)
-  const [a, b] = PORTS.slice(0, 2).map((port, at) => new NexusAccess(block, new Borrower(at + 1, port))) as [
-    NexusAccess,
-    NexusAccess,
-  ]
+  const [a, b] = PORTS.slice(0, 2).map(
+    (port, at) => new NexusAccess({ control: block }, new Borrower(at + 1, port)),
+  ) as [NexusAccess, NexusAccess]
   for (let round = 0; round < 5; round++) {
     block.setPersistentAccess({ full: [PORTS[round % 2]!], othersRead: false })
     t.equal(a.refuses(true), round % 2 === 0 ? undefined : 'reserved')

@@ -27,7 +27,7 @@ import { type Operation, WAIT, WaitingLine } from './waiting-line.js'
 
 /** The gate's word in shared memory is the truth and the notice may be missed (a worker that was attached in between). */
 const GATE_POLL_MS = 20
-const NOTHING = Buffer.alloc(0)
+const PASS = { kind: 'pass', position: 0, buffer: Buffer.alloc(0), offset: 0, length: 0 } as const
 
 type Outcome = undefined | Promise<void>
 export class GatedVolume {
@@ -130,14 +130,7 @@ export class GatedVolume {
 
   /** See `BorrowedVolume.admission`. */
   admission(): Promise<void> {
-    const passed = this.#line.add({
-      kind: 'pass',
-      position: 0,
-      buffer: NOTHING,
-      offset: 0,
-      length: 0,
-      access: this.#nobody,
-    })
+    const passed = this.#line.add({ ...PASS, access: this.#nobody })
     if (this.#line.length === 1) this.resume()
     return passed
   }
