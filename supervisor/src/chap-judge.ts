@@ -8,9 +8,11 @@ import { type ChapProof, type ChapProven, chapResponse } from '@scsipub/iscsi'
 import { Challenges } from './challenges.js'
 import { type Credential, proves } from './credential.js'
 
+/** The credentials that would do, of which one must have that name: a name finds those of thousands of leases. */
+export type Candidates = (user: string) => readonly Credential[]
+
 interface Trial {
-  /** Those that would do. */
-  readonly credentials: readonly Credential[]
+  readonly candidates: Candidates
   readonly identifier: number
   /** Used up by the first proof. */
   challenge: Buffer | undefined
@@ -21,11 +23,11 @@ export class ChapJudge {
   readonly #challenges = new Challenges()
   readonly #trials = new Map<number, Trial>()
 
-  /** A challenge for a connection, of which any of `credentials` must be proved. An earlier one of the connection counts no more. */
-  challenge(connectionId: number, credentials: readonly Credential[]): { identifier: number; challenge: string } {
+  /** A challenge for a connection, of which any of `candidates` must be proved. An earlier one of the connection counts no more. */
+  challenge(connectionId: number, candidates: Candidates): { identifier: number; challenge: string } {
     const identifier = randomInt(256)
     const challenge = this.#challenges.make()
-    this.#trials.set(connectionId, { credentials, identifier, challenge, proven: [] })
+    this.#trials.set(connectionId, { candidates, identifier, challenge, proven: [] })
     return { identifier, challenge: challenge.toString('hex') }
   }
 
@@ -39,7 +41,7 @@ export class ChapJudge {
     if (!trial || !challenge) return { wrong: 'there is no challenge, or it has been used' }
     trial.challenge = undefined
     const given = { identifier: trial.identifier, challenge }
-    const proven = trial.credentials.filter(credential => proves(proof, credential, given))
+    const proven = trial.candidates(proof.user).filter(credential => proves(proof, credential, given))
     const [credential] = proven
     if (proof.mutual && this.#challenges.isOurs(Buffer.from(proof.mutual.challenge, 'hex'))) {
       return { wrong: 'the initiator reflects a challenge of this server [7143 §9.2.1]' }

@@ -31,6 +31,7 @@ export class Identification {
     const found = this.#find(request)
     if ('refuse' in found) return found
     const { target } = found
+    if (target?.refuse) return { refuse: target.refuse }
     // Before any proof: initiators should follow then and must after it, but libiscsi follows the first answer only [7143 §11.13.5].
     if (target?.redirect) return { refuse: targetMoved(target.redirect) }
     return this.#access.demand(request.connectionId, target)

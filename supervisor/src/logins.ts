@@ -13,6 +13,7 @@ import type { Access } from './access.js'
 import type { Admission } from './admission.js'
 import type { Engine } from './engine.js'
 import type { Identification, Identify, Open, Prove } from './identification.js'
+import type { Leases } from './leases/leases.js'
 import { type Log, printable } from './log.js'
 import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } from './login-status.js'
 import type { NexusRegistry } from './nexus-registry.js'
@@ -32,6 +33,7 @@ export interface LoginParts {
   readonly access: Access
   readonly admission: Admission
   readonly engine: Pick<Engine, 'ask'>
+  readonly leases: () => Pick<Leases, 'available' | 'attach' | 'detach'>
   readonly quotaBytes: number
   readonly advertise: Address | undefined
   readonly log: Log
@@ -86,6 +88,7 @@ export class Logins {
   sessionEnded(session: Session): void {
     this.#parts.registry.close(session.id)
     this.#destroy(session.volumeIds)
+    void this.#parts.leases().detach(session.id)
   }
 
   async #open(connection: HostedConnection, request: Open): Promise<Opened> {
@@ -95,6 +98,9 @@ export class Logins {
     if ('refuse' in permit) return permit
     const { target, user } = permit
     const { session } = connection
+    // Before the nexus is opened, which would end its old session for nothing.
+    if (target?.lease !== undefined && request.tsih === 0 && !this.#parts.leases().available)
+      return { refuse: serviceUnavailable('the state store is not there') }
     const claim = {
       ...request,
       sessionId: session.id,
@@ -172,18 +178,28 @@ export class Logins {
       connection.admitted = true
     }
     if (!target) return { luns: [] }
-    const opened = await this.#openDisks(target, session.id)
+    const opened = await this.#openAll(target, session.id)
     const gone = !hosts().isLive(session.id)
     if (!('refuse' in opened) && !gone) {
       if (target.private) session.volumeIds = opened.luns.map(grant => grant.volume.spec.volumeId)
       return opened
     }
+    if (target.lease !== undefined) await this.#parts.leases().detach(session.id)
     if (target.private)
       this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
     if (gone) return { refuse: connectionGone() }
     if (connection.admitted) admission.leave(peerAddress)
     connection.admitted = false
     return opened
+  }
+
+  async #openAll(
+    target: Target,
+    sessionId: number,
+  ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
+    if (target.lease === undefined) return this.#openDisks(target, sessionId)
+    const attached = await this.#parts.leases().attach(target.lease, sessionId)
+    return 'refuse' in attached ? { ...attached, opened: [] } : attached
   }
 
   /** All LUNs of a target, or none: `opened` names those that must be closed again. */

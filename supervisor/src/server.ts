@@ -16,6 +16,7 @@ import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
 import { Identification } from './identification.js'
 import { knownPorts } from './known-ports.js'
+import { Leases } from './leases/leases.js'
 import { Listener } from './listener.js'
 import type { Log } from './log.js'
 import { LoginPenalty } from './login-penalty.js'
@@ -55,6 +56,7 @@ export class Server {
   readonly #logins: Logins
   readonly #listener: Listener
   readonly #http: HttpListener
+  readonly #leases: Leases
   readonly #store: StateStore
 
   private constructor(parts: {
@@ -68,6 +70,7 @@ export class Server {
     logins: Logins
     listener: Listener
     http: HttpListener
+    leases: Leases
     store: StateStore
   }) {
     this.config = parts.options.config
@@ -81,6 +84,7 @@ export class Server {
     this.#logins = parts.logins
     this.#listener = parts.listener
     this.#http = parts.http
+    this.#leases = parts.leases
     this.#store = parts.store
   }
 
@@ -101,7 +105,7 @@ export class Server {
     for (const key of config.unserved)
       log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
-    const directory = new TargetDirectory(config, catalog)
+    const directory = new TargetDirectory(config, catalog, () => leases)
     const store = await openState({ path: join(config.dataDir, 'state') })
     undo.push(() => store.close())
     const engine = new Engine({
@@ -116,6 +120,20 @@ export class Server {
         await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, disk, { id: 0, quotaBytes: 0 }) })
       }
     }
+    store.onAvailability((available, why) => {
+      if (available) log.info({ event: 'state.available', why })
+      else log.warn({ event: 'state.unavailable', why })
+    })
+    const leases: Leases = new Leases({
+      store,
+      engine,
+      catalog,
+      iqnPrefix: config.iqnPrefix,
+      folder: join(config.dataDir, 'leases'),
+      log,
+      endSession: (id, why) => host.end(id, 'dropped', why),
+    })
+    await leases.start()
     const admission = new Admission(config.free)
     const registry = new NexusRegistry({
       isLive: id => host.isLive(id),
@@ -131,6 +149,7 @@ export class Server {
       access,
       admission,
       engine,
+      leases: () => leases,
       quotaBytes: config.free.quotaBytes,
       advertise: config.advertise.iscsi,
       log,
@@ -172,7 +191,20 @@ export class Server {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
     }
-    return new Server({ options, limits, catalog, directory, engine, pool, host, logins, listener, http, store })
+    return new Server({
+      options,
+      limits,
+      catalog,
+      directory,
+      engine,
+      pool,
+      host,
+      logins,
+      listener,
+      http,
+      leases,
+      store,
+    })
   }
 
   /** Where it listens, as `ip:port`. */
@@ -221,6 +253,7 @@ export class Server {
   async close(): Promise<void> {
     await this.#http.close()
     await this.#pool.close()
+    await this.#leases.close()
     await this.#engine.close()
     await this.#store.close()
   }

@@ -5,11 +5,12 @@
  *   PREFIX:multi   free tier: four blank disks of different sizes
  *   PREFIX:NAME    free tier: an image of the catalog
  *   PREFIX:NAME    the operator's, from the configuration: shared by all who may log in, persistent, without quota
+ *   PREFIX:ID      a lease: shared by all who know its secret, persistent; see leases/
  *
  * A free disk is private: each login has its own, which may take `quotaBytes` of writes *per LUN* and is gone with the session.
  */
 import type { Config, RedirectConfig, TargetConfig } from '@scsipub/config'
-import type { LunGrant, VolumeDescriptor, VolumeSpec } from '@scsipub/contract'
+import type { LoginRefusal, LunGrant, VolumeDescriptor, VolumeSpec } from '@scsipub/contract'
 import type { Catalog } from './catalog.js'
 import { type Credential, credentialOf } from './credential.js'
 import type { Image } from './manifest.js'
@@ -45,6 +46,20 @@ export interface Target {
   readonly credential?: Credential
   /** Logins are sent there. */
   readonly redirect?: RedirectConfig
+  /** Id of the lease that it is; its disks are opened by that, and `disks` is empty. */
+  readonly lease?: string
+  /** Logins are refused with this. */
+  readonly refuse?: LoginRefusal
+}
+
+/** Leases as targets. */
+export interface LeaseTargets {
+  /** The lease whose IQN ends so. */
+  find(leaf: string): Target | undefined
+  /** The lease whose CHAP name that is. */
+  ofUser(user: string): Target | undefined
+  /** How many there are. */
+  readonly count: number
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -55,10 +70,12 @@ export class TargetDirectory {
   readonly #config: Config
   readonly #catalog: Catalog
   readonly #fixed = new Map<string, Target>()
+  readonly #leases: () => LeaseTargets | undefined
 
-  /** Throws when a configured target wants an image that the catalog does not have, or not in that size. */
-  constructor(config: Config, catalog: Catalog) {
+  /** `leases`: once they are there. Throws when a configured target wants an image that the catalog does not have, or not in that size. */
+  constructor(config: Config, catalog: Catalog, leases: () => LeaseTargets | undefined = () => undefined) {
     this.#config = config
+    this.#leases = leases
     this.#catalog = catalog
     const multi = MULTI_BYTES.map((sizeBytes, lun) => ({ lun, product: `MULTI ${lun}`, sizeBytes, kind: USUAL }))
     this.#fixed.set(
@@ -76,12 +93,23 @@ export class TargetDirectory {
     if (!lower.startsWith(prefix)) return undefined
     const leaf = lower.slice(prefix.length)
     const fixed = this.#fixed.get(leaf)
-    if (fixed) return fixed
+    const found = fixed ?? this.#leases()?.find(leaf)
+    if (found) return found
     const image = this.#catalog.images().get(leaf)
     return image && this.#free(leaf, [imageDisk(image, { lun: 0, sizeBytes: image.sizeBytes, kind: USUAL })])
   }
 
-  /** All targets, in a steady order. An operator's target hides an image of the same name. */
+  /** The lease whose CHAP name that is. */
+  ofUser(user: string): Target | undefined {
+    return this.#leases()?.ofUser(user)
+  }
+
+  /** Whether there are leases. */
+  get hasLeases(): boolean {
+    return (this.#leases()?.count ?? 0) > 0
+  }
+
+  /** All targets but leases, in a steady order. An operator's target hides an image of the same name. */
   all(): Target[] {
     const images = [...this.#catalog.images()].filter(([leaf]) => !this.#fixed.has(leaf))
     const ofImages = images.map(([leaf, image]) =>
@@ -133,6 +161,11 @@ export function volumeSpec(target: Target, disk: Disk, session: { id: number; qu
 export function grantOf({ lun, product, kind }: Disk, volume: VolumeDescriptor): LunGrant {
   const { blockBytes, physicalBlockBytes = blockBytes, readOnly, removable, thin } = kind
   return { lun, product, physicalBlockBytes, readOnly, removable, thin, volume }
+}
+
+/** The disk of a lease's LUN. `image` by its name, absent for a blank one. */
+export function leaseDisk({ lun, sizeBytes, image }: { lun: number; sizeBytes: number; image?: string }): Disk {
+  return { lun, sizeBytes, product: productOf(image ?? 'blank'), kind: USUAL }
 }
 
 function operatorDisks({ name, luns }: TargetConfig, images: ReadonlyMap<string, Image>): Disk[] {

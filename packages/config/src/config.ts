@@ -66,6 +66,13 @@ export interface FreeTierConfig {
   readonly capLoopback: boolean
 }
 
+/** What an account of a tier may have: sessions at a time, bytes of all their LUNs together, and how long one lasts that nobody uses. */
+export interface TierConfig {
+  readonly maxSessions: number
+  readonly maxBytes: number
+  readonly ttlSeconds: number
+}
+
 export interface Config {
   /** Absolute. */
   readonly dataDir: string
@@ -76,6 +83,8 @@ export interface Config {
   /** What SendTargets tells; absent, the address that the initiator connected to. */
   readonly advertise: { readonly iscsi?: Address }
   readonly free: FreeTierConfig
+  /** The paid tiers by name; `paid` is always there. */
+  readonly tiers: Readonly<Record<string, TierConfig>>
   readonly targets: readonly TargetConfig[]
   /** Who may ask for the targets; see `targets.ts` of the supervisor for which of them are shown. */
   readonly discovery: { readonly auth: AuthConfig }
@@ -99,6 +108,7 @@ export interface ConfigFile {
   listen?: { iscsi?: string; http?: string }
   advertise?: { iscsi?: string }
   free?: Partial<FreeTierConfig>
+  tiers?: Record<string, Partial<TierConfig>>
   targets?: TargetFile[]
   discovery?: { auth?: AuthConfig }
   admin?: { token?: string }
@@ -129,5 +139,7 @@ export const defaults = {
     maxSessionsPerAddress: 64,
     capLoopback: false,
   },
+  /** What a tier has that says nothing else. */
+  tier: { maxSessions: 20, maxBytes: 100 * 1024 * MEBIBYTE, ttlSeconds: 30 * 86_400 },
   logLevel: 'info',
 } as const

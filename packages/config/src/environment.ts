@@ -24,6 +24,7 @@ const KEYS: Readonly<Record<string, Kind>> = {
   'free.maxSessions': 'number',
   'free.maxSessionsPerAddress': 'number',
   'free.capLoopback': 'boolean',
+  tiers: 'json',
   targets: 'json',
   'discovery.auth': 'json',
   'log.level': 'text',

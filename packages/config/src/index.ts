@@ -8,8 +8,10 @@ export {
   type LogLevel,
   type LunConfig,
   MAX_LUN_BYTES,
+  MAX_LUNS,
   type RedirectConfig,
   type TargetConfig,
+  type TierConfig,
 } from './config.js'
 export { ConfigError, type Fault } from './faults.js'
 export { loadConfig } from './load.js'

@@ -46,6 +46,9 @@ function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
     },
     advertise: advertise === undefined ? {} : { iscsi: address(advertise) },
     free: { ...defaults.free, ...file.free },
+    tiers: Object.fromEntries(
+      Object.entries({ paid: {}, ...file.tiers }).map(([name, tier]) => [name, { ...defaults.tier, ...tier }]),
+    ),
     targets: (file.targets ?? []).map(target),
     discovery: { auth: file.discovery?.auth ?? 'none' },
     admin: { ...file.admin },

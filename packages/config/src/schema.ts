@@ -27,6 +27,9 @@ const sessionCount = {
   explain: 'must be a whole number from 0 (no cap) to 1000000',
 } as const
 
+/** Ten years. */
+const MAX_TTL_SECONDS = 315_360_000
+
 const flag = { type: 'boolean', explain: 'must be true or false' } as const
 
 const lun = section({
@@ -63,6 +66,27 @@ const target = {
   required: ['name', 'auth'],
 }
 
+const tier = section({
+  maxSessions: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_000_000,
+    explain: 'must be a whole number from 0 to 1000000',
+  },
+  maxBytes: {
+    type: 'integer',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    explain: 'must be a number of bytes',
+  },
+  ttlSeconds: {
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_TTL_SECONDS,
+    explain: `must be a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`,
+  },
+})
+
 export const configSchema = section({
   dataDir: { type: 'string', minLength: 1, explain: 'must be the path of a folder' },
   iqnPrefix: {
@@ -86,6 +110,12 @@ export const configSchema = section({
     maxSessionsPerAddress: sessionCount,
     capLoopback: flag,
   }),
+  tiers: {
+    type: 'object',
+    propertyNames: name,
+    additionalProperties: tier,
+    explain: 'must be an object of tiers by name',
+  },
   targets: { type: 'array', items: target, explain: 'must be a list of targets' },
   discovery: section({ auth: authentication }),
   admin: section({

@@ -1,0 +1,29 @@
+/** A lease as its owner sees it. */
+import type { LeaseState } from './lease-record.js'
+
+export interface LeaseLunView {
+  readonly lun: number
+  /** Name of the image that it began as. */
+  readonly image: string | 'blank'
+  readonly sizeBytes: number
+}
+
+/** Times as ISO 8601. `chapSecret` is for its owner alone. */
+export interface LeaseView {
+  readonly id: string
+  readonly accountId: string
+  readonly name?: string
+  readonly iqn: string
+  readonly chapUser: string
+  readonly chapSecret: string
+  readonly state: LeaseState
+  readonly luns: readonly LeaseLunView[]
+  readonly createdAt: string
+  /** When it is evicted if nobody uses it from now on. */
+  readonly expiresAt: string
+  readonly attachedSessions: number
+  /** It is suspended, and the last tenth of its time has begun. */
+  readonly expiring: boolean
+  /** Why logins to it are refused, when they are. */
+  readonly refused?: string
+}
