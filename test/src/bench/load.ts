@@ -43,9 +43,9 @@ export class Meter {
   }
 
   /** Not measured: compiles hot code, fills caches, and finds out the rate. */
-  async warmUp(): Promise<void> {
-    this.#rate = await this.#run(WARM_UP_REQUESTS, WARM_UP_SECONDS)
-    this.#rate = await this.#run(Math.ceil(this.#rate * WARM_UP_SECONDS), WARM_UP_SECONDS)
+  async warmUp(meanwhile: <T>(run: () => Promise<T>) => Promise<T> = run => run()): Promise<void> {
+    this.#rate = await meanwhile(() => this.#run(WARM_UP_REQUESTS, WARM_UP_SECONDS))
+    this.#rate = await meanwhile(() => this.#run(Math.ceil(this.#rate * WARM_UP_SECONDS), WARM_UP_SECONDS))
   }
 
   /**

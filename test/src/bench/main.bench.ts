@@ -4,12 +4,14 @@ import { benchBitmap } from './bitmap.bench.js'
 import { describeMachine } from './machine.js'
 import { benchMixes } from './mixes.bench.js'
 import { type Options, readOptions } from './options.js'
+import { benchReservations } from './reservations.bench.js'
 import { benchSessions } from './sessions.bench.js'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   mixes: benchMixes,
   bitmap: benchBitmap,
   sessions: benchSessions,
+  reservations: benchReservations,
 }
 
 async function main(): Promise<void> {
