@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   'packages/posix': [],
   'packages/config': [],
   'packages/cli': [],
-  'packages/state': [],
+  'packages/state': ['packages/config'],
   'packages/iscsi': ['packages/bytes'],
   'packages/scsi': ['packages/bytes'],
   'packages/contract': ['packages/bytes', 'packages/iscsi', 'packages/scsi'],

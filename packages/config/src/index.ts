@@ -16,3 +16,4 @@ export {
 export { ConfigError, type Fault } from './faults.js'
 export { loadConfig } from './load.js'
 export { NAME_PATTERN } from './schema.js'
+export { parseStateUrl, type StateAddress } from './state-url.js'

@@ -1,4 +1,7 @@
-/** Whether a store can be used, and who wants to know: each change is told once, with the reason of that moment. */
+/**
+ * Whether a store can be used, and who wants to know. Each change is told once, with the reason of that moment; a reason that a person has to mend is
+ * told even when the store was out already, once.
+ */
 
 type Listener = (available: boolean, why: string) => void
 
@@ -6,10 +9,12 @@ export class Availability {
   readonly #listeners = new Set<Listener>()
   #available: boolean
   #why: string
+  #told: string
 
   constructor(available: boolean, why: string) {
     this.#available = available
     this.#why = why
+    this.#told = why
   }
 
   get available(): boolean {
@@ -21,16 +26,21 @@ export class Availability {
     return this.#why
   }
 
+  /** Calls the listener soon when the store is out already. */
   listen(listener: Listener): () => void {
     this.#listeners.add(listener)
+    queueMicrotask(() => {
+      if (!this.#available && this.#listeners.has(listener)) listener(false, this.#why)
+    })
     return () => this.#listeners.delete(listener)
   }
 
-  /** Says how it is now; only a change of `available` is told. */
-  set(available: boolean, why: string): void {
+  /** Says how it is now. `person`: the reason does not go away by itself. */
+  set(available: boolean, why: string, { person = false } = {}): void {
     this.#why = why
-    if (available === this.#available) return
+    if (available === this.#available && !(person && why !== this.#told)) return
     this.#available = available
+    this.#told = why
     for (const listener of this.#listeners) listener(available, why)
   }
 }

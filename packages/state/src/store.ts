@@ -60,7 +60,10 @@ export interface StateStore {
   watch(collection: CollectionName, listener: (change: Change) => void): () => void
   /** Whether the store can be written to, as far as is known. */
   readonly available: boolean
-  /** Calls the listener once per change of `available`; `why` says in words what is wrong. The value ends it. */
+  /**
+   * Calls the listener once per change of `available`, soon when it is false already, and again when an outage turns out to be one that a person has to
+   * mend. `why` says in words what is wrong. The value ends it.
+   */
   onAvailability(listener: (available: boolean, why: string) => void): () => void
   /** Ends watches and connections; operations afterwards are `unavailable`. */
   close(): Promise<void>

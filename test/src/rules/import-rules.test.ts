@@ -20,7 +20,7 @@ const imports: readonly (readonly [from: string, to: string, rule?: string])[] =
   ['packages/bytes/src/b.ts', 'packages/posix/src/index.ts', 'border-of-bytes'],
   ['packages/posix/src/b.ts', 'packages/bytes/src/index.ts', 'border-of-posix'],
   ['packages/config/src/b.ts', 'packages/contract/src/index.ts', 'border-of-config'],
-  ['packages/state/src/b.ts', 'packages/config/src/index.ts', 'border-of-state'],
+  ['packages/state/src/b.ts', 'packages/contract/src/index.ts', 'border-of-state'],
   ['packages/volume/src/b.ts', 'storage-engine/src/index.ts', 'border-of-volume'],
   ['packages/testkit/src/b.ts', 'supervisor/src/index.ts', 'border-of-testkit'],
   ['supervisor/src/b.ts', 'session-worker/src/index.ts', 'border-of-supervisor'],

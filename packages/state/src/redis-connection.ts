@@ -1,0 +1,66 @@
+/**
+ * One connection to Redis, used until it ends and never mended: whoever needs another opens another. So no command is kept for later
+ * or sent again, which is what a compare-and-set must not meet.
+ */
+import type { StateAddress } from '@scsipub/config'
+import { Redis, type RedisOptions } from 'ioredis'
+
+/** Every answer has to come within this. */
+export const ANSWER_MS = 2_000
+
+/** Connects, authenticates, chooses the database; rejects with what went wrong, in time. */
+export async function connect(address: StateAddress): Promise<Redis> {
+  const redis = new Redis({
+    ...placeOf(address),
+    ...(address.user !== undefined && { username: address.user }),
+    ...(address.password !== undefined && { password: address.password }),
+    protocol: 2,
+    lazyConnect: true,
+    retryStrategy: null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    disableClientInfo: true,
+    connectionName: 'scsipub',
+    connectTimeout: ANSWER_MS,
+  })
+  let cause: unknown
+  redis.on('error', (error: unknown) => {
+    cause ??= error
+  })
+  try {
+    await inTime(redis.connect())
+    if (address.database !== 0) await inTime(redis.select(address.database))
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw cause ?? error
+  }
+}
+
+/** The answer, or an error when it does not come in time. */
+export async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS} ms`)), ANSWER_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+type Place = Pick<RedisOptions, 'host' | 'port' | 'tls' | 'path' | 'sentinels' | 'name' | 'sentinelRetryStrategy'>
+
+function placeOf({ at }: StateAddress): Place {
+  switch (at.kind) {
+    case 'tcp':
+      return { ...at.address, ...(at.tls && { tls: {} }) }
+    case 'unix':
+      return { path: at.path }
+    case 'sentinel':
+      return { sentinels: at.sentinels.map(({ host, port }) => ({ host, port })), name: at.name, sentinelRetryStrategy: () => null }
+  }
+}
