@@ -73,6 +73,12 @@ export interface TierConfig {
   readonly ttlSeconds: number
 }
 
+/** `replicas` of that Redis must have a write before it counts. */
+export interface StateConfig {
+  readonly url?: string
+  readonly replicas: number
+}
+
 export interface Config {
   /** Absolute. */
   readonly dataDir: string
@@ -88,6 +94,8 @@ export interface Config {
   readonly targets: readonly TargetConfig[]
   /** Who may ask for the targets; see `targets.ts` of the supervisor for which of them are shown. */
   readonly discovery: { readonly auth: AuthConfig }
+  /** Where leases and accounts are kept: a Redis (see `state-url.ts`), or without `url` a file of the data directory. */
+  readonly state: StateConfig
   /** What the calls of an administrator must show; without it there are none. */
   readonly admin: { readonly token?: string }
   readonly log: { readonly level: LogLevel }
@@ -111,6 +119,7 @@ export interface ConfigFile {
   tiers?: Record<string, Partial<TierConfig>>
   targets?: TargetFile[]
   discovery?: { auth?: AuthConfig }
+  state?: Partial<StateConfig>
   admin?: { token?: string }
   log?: { level?: LogLevel }
 }
@@ -119,6 +128,7 @@ export const MAX_WORKERS = 64
 /** 8 TiB: the bitmap of a volume is mapped whole, and takes 1/4096 of its size. */
 export const MAX_LUN_BYTES = 2 ** 43
 export const MAX_LUNS = 256
+export const MAX_STATE_REPLICAS = 16
 /** Targets of the free tier that are always there. */
 export const BUILT_IN_TARGETS: readonly string[] = ['blank', 'multi']
 

@@ -18,6 +18,7 @@ const KEYS: Readonly<Record<string, Kind>> = {
   'listen.tls': 'json',
   'advertise.iscsi': 'text',
   'state.url': 'text',
+  'state.replicas': 'number',
   'admin.token': 'text',
   'free.blankBytes': 'number',
   'free.quotaBytes': 'number',

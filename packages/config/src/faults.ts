@@ -55,7 +55,7 @@ function describe(error: ErrorObject): Fault {
 }
 
 /** Secrets are never shown, wherever they stand in what is shown. */
-const SECRET_KEYS = ['secret', 'password', 'token']
+const SECRET_KEYS = ['secret', 'password', 'token', 'url']
 const SECRET_PATH = new RegExp(`(^|\\.)(${SECRET_KEYS.join('|')})$`)
 
 function excerpt(value: unknown): string {

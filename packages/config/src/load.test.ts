@@ -261,11 +261,11 @@ t.test('all faults come in one message, a line each', t => {
   const faults = faultsOf(t, {
     workers: 0,
     surprise: 1,
-    state: {},
+    state: { replicas: 1 },
     listen: { iscsi: 'x', tls: {} },
     targets: [{ name: 'multi', auth: 'none', luns: [{ sizeBytes: 1 }] }],
   })
-  t.equal(faults.length, 5, faults.join('\n'))
+  t.equal(faults.length, 6, faults.join('\n'))
   t.end()
 })
 
@@ -302,11 +302,25 @@ t.test('keys of another version are named, and change nothing else', t => {
   const path = join(t.testdir({}), 'config.json')
   const others = {
     listen: { iscsi: '127.0.0.1:1', http: '127.0.0.1:2', tls: { cert: 'c' } },
-    state: { url: 'redis://h' },
   }
   writeFileSync(path, JSON.stringify(others))
-  const config = loadConfig({ path, env: { SCSIPUB_STATE_URL: 'redis://other' } })
-  t.same(config.unserved, ['listen.tls', 'state'])
+  const config = loadConfig({ path, env: {} })
+  t.same(config.unserved, ['listen.tls'])
   t.same(config.listen, { iscsi: { host: '127.0.0.1', port: 1 }, http: { host: '127.0.0.1', port: 2 } })
+  t.end()
+})
+
+t.test('the state store: embedded unless there is a url, whose password is never shown', t => {
+  t.same(loadConfig({ env: {} }).state, { replicas: 0 })
+  const env = { SCSIPUB_STATE_URL: 'redis://:pw@h/1', SCSIPUB_STATE_REPLICAS: '1' }
+  t.same(loadConfig({ env }).state, { url: 'redis://:pw@h/1', replicas: 1 })
+  t.match(faultsOf(t, { state: { url: 'redis://:hidden@h:0' } }), [
+    /^state\.url has no valid host and port; write redis:/,
+  ])
+  t.match(faultsOf(t, { state: { url: ['hidden'] } }), [/^state\.url must be text such as "redis:[^h]*$/])
+  t.match(faultsOf(t, { state: { replicas: 1 } }), [/^state\.replicas has no sense without "state\.url"/])
+  t.match(faultsOf(t, { state: { url: 'redis://h', replicas: 1.5 } }), [/^state\.replicas must be .*; it is 1\.5$/])
+  t.match(faultsOf(t, { state: { adress: 1 } }), [/^state\.adress is not a known key; .* url, replicas$/])
+  t.notMatch(faultsOf(t, { state: [{ url: 'hidden' }] }).join(), 'hidden')
   t.end()
 })

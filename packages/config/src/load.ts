@@ -51,6 +51,7 @@ function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
     ),
     targets: (file.targets ?? []).map(target),
     discovery: { auth: file.discovery?.auth ?? 'none' },
+    state: { replicas: 0, ...file.state },
     admin: { ...file.admin },
     log: { level: file.log?.level ?? defaults.logLevel },
   }

@@ -3,7 +3,7 @@
  * a rule of that place is broken. What a schema cannot say (names used twice, addresses) is in `semantics.ts`.
  */
 import { authentication } from './auth-schema.js'
-import { LOG_LEVELS, MAX_LUN_BYTES, MAX_LUNS, MAX_WORKERS } from './config.js'
+import { LOG_LEVELS, MAX_LUN_BYTES, MAX_LUNS, MAX_STATE_REPLICAS, MAX_WORKERS } from './config.js'
 import { section } from './section.js'
 
 /** Names end up in an iSCSI name and in file names: the characters of RFC 3722, without ':'. At most 64 characters. */
@@ -118,6 +118,15 @@ export const configSchema = section({
   },
   targets: { type: 'array', items: target, explain: 'must be a list of targets' },
   discovery: section({ auth: authentication }),
+  state: section({
+    url: { type: 'string', explain: 'must be text such as "redis://127.0.0.1:6379"' },
+    replicas: {
+      type: 'integer',
+      minimum: 0,
+      maximum: MAX_STATE_REPLICAS,
+      explain: `must be a whole number from 0 to ${MAX_STATE_REPLICAS}`,
+    },
+  }),
   admin: section({
     token: {
       type: 'string',

@@ -7,6 +7,7 @@ import { parseAddress } from './address.js'
 import { chapFaults } from './chap-semantics.js'
 import { BUILT_IN_TARGETS } from './config.js'
 import type { Fault } from './faults.js'
+import { parseStateUrl } from './state-url.js'
 
 /** Faults of meaning in a configuration file of any shape. */
 export function semanticFaults(file: unknown): Fault[] {
@@ -21,6 +22,7 @@ export function semanticFaults(file: unknown): Fault[] {
     if (address?.port === 0)
       faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
   }
+  checkState(faults, at(file, 'state'))
   checkTargetNames(faults, at(file, 'targets'))
   checkDisks(faults, at(file, 'targets'))
   checkTargets(faults, at(file, 'targets'))
@@ -32,6 +34,19 @@ function checkAddress(faults: Fault[], path: string, text: string) {
   if (typeof address !== 'string') return address
   faults.push({ path, text: address })
   return undefined
+}
+
+/** The url, and replicas only with one. A url may have a password in it, so it is not shown. */
+function checkState(faults: Fault[], state: unknown): void {
+  const url = textAt(state, 'url')
+  const parsed = url === undefined ? undefined : parseStateUrl(url)
+  if (typeof parsed === 'string') faults.push({ path: 'state.url', text: parsed })
+  const replicas = at(state, 'replicas')
+  if (url === undefined && typeof replicas === 'number' && replicas > 0)
+    faults.push({
+      path: 'state.replicas',
+      text: 'has no sense without "state.url"; the embedded store has no replicas',
+    })
 }
 
 function checkTargetNames(faults: Fault[], targets: unknown): void {

@@ -14,7 +14,14 @@ const taken: readonly [url: string, means: object][] = [
   [
     'redis+sentinel://:pw@a,b:7000/main/1',
     {
-      at: { kind: 'sentinel', sentinels: [{ host: 'a', port: 26379 }, { host: 'b', port: 7000 }], name: 'main' },
+      at: {
+        kind: 'sentinel',
+        sentinels: [
+          { host: 'a', port: 26379 },
+          { host: 'b', port: 7000 },
+        ],
+        name: 'main',
+      },
       password: 'pw',
       database: 1,
     },

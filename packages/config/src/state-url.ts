@@ -30,7 +30,8 @@ const SENTINEL_PORT = 26379
 /** Reads the url of a state store; a string instead of a `StateAddress` says what is wrong. */
 export function parseStateUrl(text: string): StateAddress | string {
   const match = FORM.exec(text)
-  if (!match) return `is not the url of a state store; ${FORMS}; characters such as @ / ? # in a password are written %40 %2F %3F %23`
+  if (!match)
+    return `is not the url of a state store; ${FORMS}; characters such as @ / ? # in a password are written %40 %2F %3F %23`
   const [, scheme = '', login, hosts = '', path = '', query] = match
   if (scheme === 'unix') return unixAddress(login, hosts, path, query)
   if (scheme !== 'redis' && scheme !== 'rediss' && scheme !== 'redis+sentinel')
@@ -55,7 +56,11 @@ export function parseStateUrl(text: string): StateAddress | string {
   return complete({ kind: 'tcp', address, tls: scheme === 'rediss' }, credentials, parts)
 }
 
-function complete(at: StateAddress['at'], credentials: Credentials, [digits, ...more]: string[]): StateAddress | string {
+function complete(
+  at: StateAddress['at'],
+  credentials: Credentials,
+  [digits, ...more]: string[],
+): StateAddress | string {
   const database = databaseOf(digits)
   if (database === undefined || more.length > 0) return 'has something other than the number of a database at its end'
   return { at, ...credentials, database }
@@ -75,7 +80,8 @@ function unixAddress(login: string | undefined, host: string, path: string, quer
   return { at: { kind: 'unix', path: decoded }, ...(user && { user }), ...(password && { password }), database }
 }
 
-const BAD_ESCAPE = 'has a "%" that is not followed by two hexadecimal digits of UTF-8; write %25 for the character itself'
+const BAD_ESCAPE =
+  'has a "%" that is not followed by two hexadecimal digits of UTF-8; write %25 for the character itself'
 
 function credentialsOf(login: string | undefined): Credentials | string {
   if (login === undefined) return {}

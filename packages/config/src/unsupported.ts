@@ -1,12 +1,9 @@
 /**
  * Keys that belong to the configuration but that this version does not serve. One file may serve several versions, so what merely is
- * not there (TLS, a state store) is left out with a warning: nothing answers where it should, which is seen at once.
+ * not there (TLS) is left out with a warning: nothing answers where it should, which is seen at once.
  */
 
-const SECTIONS: readonly (readonly [section: string, key: string | undefined])[] = [
-  ['listen', 'tls'],
-  ['state', undefined],
-]
+const SECTIONS: readonly (readonly [section: string, key: string | undefined])[] = [['listen', 'tls']]
 
 type Tree = Record<string, unknown>
 

@@ -35,6 +35,13 @@ export class Availability {
     return () => this.#listeners.delete(listener)
   }
 
+  /** From now on it is out, and nobody is told. */
+  close(): void {
+    this.#available = false
+    this.#why = 'the store is closed'
+    this.#listeners.clear()
+  }
+
   /** Says how it is now. `person`: the reason does not go away by itself. */
   set(available: boolean, why: string, { person = false } = {}): void {
     this.#why = why

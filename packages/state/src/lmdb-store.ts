@@ -115,7 +115,7 @@ export class LmdbStore implements StateStore {
     this.#closed = true
     clearInterval(this.#timer)
     for (const watcher of this.#watchers.keys()) watcher.end()
-    this.#availability.set(false, 'the store is closed')
+    this.#availability.close()
     await this.#db.close()
   }
 

@@ -61,6 +61,10 @@ function placeOf({ at }: StateAddress): Place {
     case 'unix':
       return { path: at.path }
     case 'sentinel':
-      return { sentinels: at.sentinels.map(({ host, port }) => ({ host, port })), name: at.name, sentinelRetryStrategy: () => null }
+      return {
+        sentinels: at.sentinels.map(({ host, port }) => ({ host, port })),
+        name: at.name,
+        sentinelRetryStrategy: () => null,
+      }
   }
 }

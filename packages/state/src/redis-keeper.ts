@@ -71,8 +71,8 @@ export class RedisKeeper {
   async close(): Promise<void> {
     this.#closing.abort()
     this.#link?.drop(new Error('closed'))
+    this.availability.close()
     await this.#running
-    this.availability.set(false, 'the store is closed')
   }
 
   async #run(shown: () => void): Promise<void> {
@@ -82,7 +82,11 @@ export class RedisKeeper {
     while (!signal.aborted) {
       let link: RedisLink | undefined
       try {
-        link = await RedisLink.open(address, NAMES.map(name => keyOf.channel(address.database, name)), heard)
+        link = await RedisLink.open(
+          address,
+          NAMES.map(name => keyOf.channel(address.database, name)),
+          heard,
+        )
         await this.#beat(link, true)
         if (signal.aborted) break
         this.#link = link

@@ -142,7 +142,10 @@ export class RedisStore implements StateStore {
   async #fetch(link: RedisLink, collection: CollectionName, ids: readonly string[]): Promise<StateRecord[]> {
     const keys = ids.map(id => keyOf.record(collection, id))
     const found = await this.#ask(link, redis => redis.mgetBuffer(...keys))
-    const kinds = await this.#kinds(link, keys.filter((_, index) => !found[index]))
+    const kinds = await this.#kinds(
+      link,
+      keys.filter((_, index) => !found[index]),
+    )
     return ids.flatMap((id, index): StateRecord[] => {
       const bytes = found[index]
       if (bytes) return [decodeRecord(id, bytes)]
