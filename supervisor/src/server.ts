@@ -6,7 +6,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '@scsipub/config'
-import { openState, type StateStore } from '@scsipub/state'
+import type { StateStore } from '@scsipub/state'
 import { Access } from './access.js'
 import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
@@ -24,6 +24,7 @@ import { Logins } from './logins.js'
 import { NexusRegistry } from './nexus-registry.js'
 import { SessionPool } from './pool.js'
 import { type EndLimits, SessionHost } from './session-host.js'
+import { openStateStore } from './state-store.js'
 import { resetTarget } from './target-reset.js'
 import { TargetDirectory, volumeSpec } from './targets.js'
 
@@ -106,7 +107,7 @@ export class Server {
       log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
     const directory = new TargetDirectory(config, catalog, () => leases)
-    const store = await openState({ path: join(config.dataDir, 'state') })
+    const { store, fault: stateFault } = await openStateStore(config, log)
     undo.push(() => store.close())
     const engine = new Engine({
       entry: options.engineEntry,
@@ -120,10 +121,6 @@ export class Server {
         await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, disk, { id: 0, quotaBytes: 0 }) })
       }
     }
-    store.onAvailability((available, why) => {
-      if (available) log.info({ event: 'state.available', why })
-      else log.warn({ event: 'state.unavailable', why })
-    })
     const leases: Leases = new Leases({
       store,
       engine,
@@ -183,7 +180,10 @@ export class Server {
       log,
       accounts,
       authentication: new Authentication({ accounts, adminToken: config.admin.token, penalty: httpPenalty, log }),
-      readiness: () => (pool.usableWorkers > 0 ? [] : [{ detail: 'no session worker is up' }]),
+      readiness: () => {
+        const faults = [pool.usableWorkers > 0 ? undefined : 'no session worker is up', stateFault()]
+        return faults.flatMap(detail => (detail === undefined ? [] : [{ detail }]))
+      },
     })
     undo.push(() => http.close())
     const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
