@@ -7,13 +7,12 @@ import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
+import { operatorsDisk } from '../harness/shared-disk.js'
 import { fencedCommands } from './fenced-commands.js'
-import { CREDENTIAL, LinuxNode } from './linux-node.js'
+import { LinuxNode } from './linux-node.js'
 import { PREPARE_BLOCKS } from './linux-tools.js'
 
-const TARGET = 'shared'
-const luns = [{ sizeBytes: 8 << 20 }]
-const targets = [{ name: TARGET, auth: { chap: CREDENTIAL }, luns }]
+const { target, disk } = operatorsDisk('shared', 8 << 20)
 const WERO = /Write Exclusive, registrants only/i
 /** As sg_raw prints it. Its exit code for that is not always the same. */
 const CONFLICT = /SCSI Status: Reservation Conflict/
@@ -22,7 +21,7 @@ const TWO = 'b2'
 
 t.test('fence_scsi on two Linux nodes', async t => {
   const port = await freePort()
-  const config = { workers: 3, targets }
+  const config = { workers: 3, targets: [target] }
   const options = { port, config, dataDir: t.testdir() }
   await withGuests(['one', 'two'], async (first, second) => {
     try {
@@ -57,7 +56,7 @@ t.test('fence_scsi on two Linux nodes', async t => {
 
 async function node(guest: LiveGuest, port: number): Promise<LinuxNode> {
   await guest.must(PREPARE_BLOCKS)
-  return LinuxNode.setUp(guest, { port, target: TARGET })
+  return LinuxNode.setUp(guest, { port, disk })
 }
 
 async function unfence({ guest }: LinuxNode, key: string): Promise<void> {

@@ -1,14 +1,14 @@
 // Two Linux machines with two sessions each to a shared disk, which device mapper makes one device of: they fence each other by fence_mpath, whose
-// mpathpersist registers a key on every path. Each session has an ISID of its own, so that each path is another nexus.
+// mpathpersist registers a key on every path, and by fence_scsi on the same device. Each session has an ISID of its own, so that each path is another nexus.
 
 import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
-import { CREDENTIAL, LinuxNode } from './linux-node.js'
+import { operatorsDisk } from '../harness/shared-disk.js'
+import { LinuxNode } from './linux-node.js'
 
-const TARGET = 'paths'
-const targets = [{ name: TARGET, auth: { chap: CREDENTIAL }, luns: [{ sizeBytes: 8 << 20 }] }]
+const { target, disk } = operatorsDisk('paths', 8 << 20)
 const DEVICE = '/dev/mapper/mpatha'
 const PATHS = 2
 const ONE = 'a1'
@@ -17,7 +17,7 @@ const LOAD_MODULES = 'modprobe -a dm-multipath dm-round-robin dm-service-time'
 
 t.test('fence_mpath on two Linux nodes with two paths each', async t => {
   const port = await freePort()
-  const config = { workers: 3, targets }
+  const config = { workers: 3, targets: [target] }
   await withServer(t, { port, config }, async () => {
     await withGuests(['one', 'two'], async (one, two) => {
       try {
@@ -31,6 +31,7 @@ t.test('fence_mpath on two Linux nodes with two paths each', async t => {
         await releaseAndReserve(t, one, two)
         await pathComesBack(t, two)
         await fence(t, one, two)
+        await fenceByTheOther(t, one, two)
       } finally {
         if (!t.passing()) for (const guest of [one, two]) t.comment(`${guest.name}:\n${guest.console}`)
       }
@@ -40,7 +41,7 @@ t.test('fence_mpath on two Linux nodes with two paths each', async t => {
 
 /** Logs in twice, and has multipathd make one device of both. The key is for paths that come later. */
 async function join(guest: LiveGuest, port: number, key: string): Promise<void> {
-  const node = await LinuxNode.setUp(guest, { port, target: TARGET, sessions: PATHS })
+  const node = await LinuxNode.setUp(guest, { port, disk, sessions: PATHS, replacementTimeout: 15 })
   const settings = `
 defaults {
   user_friendly_names yes
@@ -117,4 +118,21 @@ async function fence(t: Test, one: LiveGuest, two: LiveGuest): Promise<void> {
   t.equal(await write(one), 0)
   await unfence(two, TWO)
   await bothWrite(t, one, two)
+}
+
+/** The other agent on the same device: it registers each path, and can ask for reservations that outlive the server. */
+async function fenceByTheOther(t: Test, one: LiveGuest, two: LiveGuest): Promise<void> {
+  await one.must(`mpathpersist -o --clear --param-rk=${ONE} -d ${DEVICE}`)
+  t.same(await keys(two), [], 'nobody is registered any more')
+  const agent = (action: string, key: string) =>
+    `fence_scsi --action=${action} --devices=${DEVICE} --key=${key} --aptpl`
+  await one.must(agent('on', ONE))
+  await two.must(agent('on', TWO))
+  t.same(await keys(one), [ONE, ONE, TWO, TWO])
+  await bothWrite(t, one, two)
+  await one.must(agent('off', TWO))
+  t.same(await keys(one), [ONE, ONE])
+  t.match(await one.must(`sg_persist -n -i -c -d ${DEVICE}`), /PTPL_A\): 1/, 'what is reserved outlives the server')
+  t.equal(await write(two), 1, 'the victim stays out')
+  t.equal(await write(one), 0)
 }

@@ -3,15 +3,12 @@
 
 import { HOST_IN_GUEST } from '../harness/guest.js'
 import { initiatorOf, type LiveGuest } from '../harness/live-guest.js'
-import { iqn } from '../harness/server.js'
-
-export const CREDENTIAL = { user: 'cluster', secret: 'sixteen letters!' }
+import type { SharedDisk } from '../harness/shared-disk.js'
 
 export interface NodeOptions {
   /** Port of the server on the host's loopback. */
   readonly port: number
-  /** What follows the prefix in the target's name. */
-  readonly target: string
+  readonly disk: SharedDisk
   /** Sessions that one login makes, each with an ISID of its own. */
   readonly sessions?: number
   /** `node.session.timeo.replacement_timeout`, in seconds. */
@@ -31,25 +28,25 @@ export class LinuxNode {
 
   /** Writes down how to log in to the target. @throws Error when a command fails */
   static async setUp(guest: LiveGuest, options: NodeOptions): Promise<LinuxNode> {
-    const { port, target, sessions = 1, replacementTimeout = 120 } = options
-    const record = `iscsiadm -m node -T ${iqn(target)} -p ${HOST_IN_GUEST}:${port}`
+    const { port, disk, sessions = 1, replacementTimeout = 120 } = options
+    const record = `iscsiadm -m node -T ${disk.iqn} -p ${HOST_IN_GUEST}:${port}`
     // Discovery without a password does not show a target that asks for one.
     await guest.must(`${record} -o new`)
     const settings = {
       'node.session.auth.authmethod': 'CHAP',
-      'node.session.auth.username': CREDENTIAL.user,
-      'node.session.auth.password': CREDENTIAL.secret,
+      'node.session.auth.username': disk.user,
+      'node.session.auth.password': disk.secret,
       'node.session.nr_sessions': sessions,
       'node.session.timeo.replacement_timeout': replacementTimeout,
     }
     for (const [key, value] of Object.entries(settings)) await guest.must(`${record} -o update -n ${key} -v '${value}'`)
-    return new LinuxNode(guest, target, record)
+    return new LinuxNode(guest, disk.iqn, record)
   }
 
   /** Logs in; `$d` is LUN 0 from then on. */
   async login(): Promise<void> {
     await this.guest.must(`${this.#record} --login`)
-    await this.guest.must(`d=$(disk :${this.#target} 0); test -b $d; udevadm settle`)
+    await this.guest.must(`d=$(disk ${this.#target} 0); test -b $d; udevadm settle`)
     await this.ready()
   }
 

@@ -8,10 +8,10 @@ import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { type Server, withServer } from '../harness/server.js'
-import { CREDENTIAL, LinuxNode } from './linux-node.js'
+import { operatorsDisk } from '../harness/shared-disk.js'
+import { LinuxNode } from './linux-node.js'
 
-const TARGET = 'home'
-const targets = [{ name: TARGET, auth: { chap: CREDENTIAL }, luns: [{ sizeBytes: 128 << 20 }] }]
+const { target, disk } = operatorsDisk('home', 128 << 20)
 const CUT_MS = 60_000
 /** Longer than any outage that is to be outlived, in seconds. */
 const REPLACEMENT_TIMEOUT = 86_400
@@ -37,9 +37,9 @@ const LOAD = [
 
 t.test('a mounted file system outlives its network and its server', async t => {
   const port = await freePort()
-  const options = { port, config: { workers: 2, targets }, dataDir: t.testdir() }
+  const options = { port, config: { workers: 2, targets: [target] }, dataDir: t.testdir() }
   await withGuests(['home'], async guest => {
-    const node = await LinuxNode.setUp(guest, { port, target: TARGET, replacementTimeout: REPLACEMENT_TIMEOUT })
+    const node = await LinuxNode.setUp(guest, { port, disk, replacementTimeout: REPLACEMENT_TIMEOUT })
     let before = ''
     try {
       await during(t, 'the network is cut for a minute', options, async t => {
