@@ -384,6 +384,27 @@ await withServer(t, { config }, async server => {
     },
   )
 
+  await t.test(
+    '128 ports may register; one more is too many, and none of its list is registered [SPC-4 §5.13.7]',
+    async t => {
+      const ports = Array.from({ length: 128 }, (_, at) => `iqn.2025-01.test:n${at},i,0x00023d000001`)
+      await withSessions(server, { target, count: 2 }, async (first, second) => {
+        const [one, two] = [first!, second!]
+        t.equal(await out(one, prOut.register, { serviceActionKey: A, ports }), '5/55/04')
+        t.same((await readKeys(one)).keys, [])
+        t.equal(await out(one, prOut.register, { serviceActionKey: A, ports: ports.slice(1) }), status.good)
+        t.equal((await persistentReserveIn(one, 0)).data.readUInt32BE(4), 128 * 8)
+        t.equal(await register(two, B), '5/55/04')
+        t.equal(await out(one, prOut.reserve, { key: A, type: WERO }), status.good)
+        t.equal(await writes(one, 1), status.good)
+        t.equal(await writes(two, 1), status.reservationConflict)
+        t.equal(await out(one, prOut.clear, { key: A }), status.good)
+        t.equal(await writes(two, 1), status.good, 'and the table is empty again')
+        await reset(one, two)
+      })
+    },
+  )
+
   await t.test('strangers with the same name on a free target are not known to its disks', async t => {
     const free = { target: BLANK, initiatorName: 'iqn.2025-01.test:same' }
     await withSessions(server, { ...free, count: 2 }, async (mine, theirs) => {
