@@ -106,7 +106,7 @@ export class Server {
     for (const key of config.unserved)
       log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
     const catalog = new Catalog(catalogFolder(config.dataDir), log)
-    const directory = new TargetDirectory(config, catalog, () => leases)
+    const directory = new TargetDirectory(config, catalog, () => leases.targets)
     const { store, fault: stateFault } = await openStateStore(config, log)
     undo.push(() => store.close())
     const engine = new Engine({

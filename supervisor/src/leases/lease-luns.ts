@@ -57,6 +57,30 @@ export class LeaseLuns {
     })
   }
 
+  /** Makes a LUN larger; `check` throws when it may not. What was begun is finished at the next start. Rejects with `LeaseError`. */
+  resize(id: string, number: number, sizeBytes: number, check: (lun: LeaseLun) => void): Promise<void> {
+    return this.#inTurn(id, () =>
+      this.#parts.keeper.turn(id, async () => {
+        const lease = this.usable(id)
+        const lun = lunOf(lease, number)
+        check(lun)
+        await this.write(lease, withLun(lease, { ...lun, growsTo: sizeBytes }))
+        await this.grow(lease, lunOf(lease, number))
+      }),
+    )
+  }
+
+  /** Finishes what `resize` has written down, in the lease's turn. Rejects with `LeaseError`; the LUN is what it was then. */
+  async grow(lease: Lease, { growsTo = 0, ...lun }: LeaseLun): Promise<void> {
+    try {
+      await this.#parts.volumes.grow(lease.record.id, lun, growsTo, lease.life.stage === 'attached')
+    } catch (error) {
+      await this.write(lease, withLun(lease, lun))
+      throw error
+    }
+    await this.write(lease, withLun(lease, { ...lun, sizeBytes: growsTo }))
+  }
+
   /** One change of an account after the other, so that what it has is known when it asks for more. */
   #inTurn(id: string, change: () => Promise<void>): Promise<void> {
     return this.#changes.run(this.#parts.book.get(id)?.record.accountId ?? '', change)
@@ -109,11 +133,22 @@ export class LeaseLuns {
 
   async #strike(lease: Lease, number: number): Promise<void> {
     const { luns } = lease.record
-    if (!luns.some(({ lun }) => lun === number)) throw leaseError('lun-unknown', `the session has no LUN ${number}`)
+    lunOf(lease, number)
     if (luns.length === 1) throw leaseError('luns-missing', 'the session has no other LUN; remove the session')
     await this.write(
       lease,
       luns.filter(({ lun }) => lun !== number),
     )
   }
+}
+
+/** A LUN that the lease has. Throws `LeaseError`. */
+export function lunOf({ record }: Lease, number: number): LeaseLun {
+  const found = record.luns.find(({ lun }) => lun === number)
+  if (!found) throw leaseError('lun-unknown', `the session has no LUN ${number}`)
+  return found
+}
+
+function withLun({ record }: Lease, changed: LeaseLun): LeaseLun[] {
+  return record.luns.map(lun => (lun.lun === changed.lun ? changed : lun))
 }

@@ -6,7 +6,7 @@ import type { Lease, LeaseBook } from './lease-book.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import type { LeaseLedger } from './lease-ledger.js'
 import { leaseVolumeId } from './lease-names.js'
-import { type LeaseRecord, readLeaseRecord } from './lease-record.js'
+import { type LeaseLun, type LeaseRecord, readLeaseRecord } from './lease-record.js'
 import { judge, needsCopy } from './lease-recovery.js'
 import type { LeaseVolumes } from './lease-volumes.js'
 
@@ -18,6 +18,8 @@ export interface LeaseStartParts {
   readonly volumes: LeaseVolumes
   readonly log: Log
   readonly now: () => number
+  /** Finishes the growing of a LUN, in the lease's turn. */
+  readonly grow: (lease: Lease, lun: LeaseLun) => Promise<void>
 }
 
 interface Stored {
@@ -62,6 +64,7 @@ export async function takeIn(parts: LeaseStartParts): Promise<() => Promise<void
           log.warn({ event: 'lease.record.restored', leaseId: id, why: 'the state store has lost it, or a part of it' })
         if (verdict.from === 'ledger' || wasAttached) later.push(() => rewrite(parts, lease))
         if (found.ledger !== lease.record.revision) later.push(() => ledger.keep(lease.record))
+        for (const lun of lease.record.luns) if (lun.growsTo !== undefined) later.push(() => grow(parts, lease, lun))
         later.push(...tidy(parts, lease, found.volumes))
         break
       }
@@ -111,6 +114,17 @@ function rewrite({ book, keeper }: LeaseStartParts, lease: Lease): Promise<void>
   return keeper.turn(before.id, async () => {
     if (lease.record === before && book.get(before.id) === lease) await book.note(lease, before)
   })
+}
+
+/** Finishes what was begun, if nobody has done so by now. */
+async function grow({ keeper, log, grow }: LeaseStartParts, lease: Lease, lun: LeaseLun): Promise<void> {
+  try {
+    await keeper.turn(lease.record.id, async () => {
+      if (lease.record.luns.includes(lun)) await grow(lease, lun)
+    })
+  } catch (error) {
+    log.warn({ event: 'lease.growth.failed', leaseId: lease.record.id, lun: lun.lun, why: (error as Error).message })
+  }
 }
 
 /** Removes volumes of LUNs that the lease does not have: the LUN was removed, or its making was not finished. */

@@ -1,4 +1,6 @@
 /** A lease as its owner sees it. */
+import type { Lease } from './lease-book.js'
+import type { LeaseKeeper } from './lease-keeper.js'
 import type { LeaseState } from './lease-record.js'
 
 export interface LeaseLunView {
@@ -26,4 +28,25 @@ export interface LeaseView {
   readonly expiring: boolean
   /** Why logins to it are refused, when they are. */
   readonly refused?: string
+}
+
+/** The lease as it is now. */
+export function viewOf(lease: Lease, keeper: LeaseKeeper, iqn: string): LeaseView {
+  const { id, accountId, name, chapSecret, createdAt, luns } = lease.record
+  const { stage, sessions } = lease.life
+  return {
+    id,
+    accountId,
+    ...(name !== undefined && { name }),
+    iqn,
+    chapUser: id,
+    chapSecret,
+    state: stage === 'gone' ? 'evicting' : stage,
+    luns: luns.map(({ lun, image = 'blank', sizeBytes }) => ({ lun, image, sizeBytes })),
+    createdAt: new Date(createdAt).toISOString(),
+    expiresAt: new Date(keeper.deadlineOf(lease)).toISOString(),
+    attachedSessions: sessions,
+    expiring: keeper.isExpiring(lease),
+    ...(lease.refused !== undefined && { refused: lease.refused }),
+  }
 }

@@ -8,7 +8,7 @@ import { leaseVolumeId, volumeOfLease } from './lease-names.js'
 import type { LeaseLun, LeaseRecord } from './lease-record.js'
 
 /** What the disk begins as. */
-export type LeaseBase = Pick<VolumeSpec, 'basePath'>
+export type LeaseBase = Pick<VolumeSpec, 'basePath' | 'baseSnapshot'>
 
 /** Volumes that are made at the same time: their files are synced, which is better waited for together. */
 const AT_ONCE = 8
@@ -65,6 +65,53 @@ export class LeaseVolumes {
     return grantOf(leaseDisk(lun), volume)
   }
 
+  /** Runs `action` while the volume of a LUN is open, which it `isOpen` already or is opened for. Rejects with `LeaseError`. */
+  async whileOpen<T>(
+    leaseId: string,
+    lun: LeaseLun,
+    isOpen: boolean,
+    action: (volumeId: string) => Promise<T>,
+  ): Promise<T> {
+    const volumeId = leaseVolumeId(leaseId, lun.lun)
+    return this.#translated(async () => {
+      if (!isOpen) await this.#ask({ kind: 'volume.reopen', volumeId })
+      try {
+        return await action(volumeId)
+      } finally {
+        if (!isOpen) await this.#ask({ kind: 'volume.destroy', volumeId })
+      }
+    })
+  }
+
+  /** Grows the volume of a LUN; the size that it has is no error. Rejects with `LeaseError`. */
+  async grow(leaseId: string, lun: LeaseLun, sizeBytes: number, isOpen: boolean): Promise<void> {
+    await this.whileOpen(leaseId, lun, isOpen, async volumeId => {
+      await this.#ask({ kind: 'volume.resize', volumeId, sizeBytes })
+    })
+  }
+
+  /** Freezes a LUN as a snapshot; gives the size that it has. Rejects with `LeaseError`. */
+  async freeze(leaseId: string, lun: LeaseLun, snapshotId: string, isOpen: boolean): Promise<number> {
+    return this.whileOpen(leaseId, lun, isOpen, async volumeId => {
+      const { snapshots } = await this.#ask({ kind: 'volume.snapshot', items: [{ volumeId, snapshotId }] })
+      return snapshots[0]?.sizeBytes ?? lun.sizeBytes
+    })
+  }
+
+  /** Names of the snapshots that there are, damaged ones too. */
+  async snapshots(): Promise<ReadonlySet<string>> {
+    const { snapshots, damaged } = await this.#ask({ kind: 'snapshot.list' })
+    return new Set([...snapshots, ...damaged].map(({ snapshotId }) => snapshotId))
+  }
+
+  /** Destroys a snapshot; none is no error. Rejects with `LeaseError` 'image-in-use' or 'failed'. */
+  async thaw(snapshotId: string): Promise<void> {
+    if (!(await this.snapshots()).has(snapshotId)) return
+    await this.#translated(async () => {
+      await this.#ask({ kind: 'snapshot.destroy', snapshotId })
+    })
+  }
+
   /** Flushes and closes all volumes of a lease that are open; what fails is in the log. */
   async close({ id, luns }: Pick<LeaseRecord, 'id' | 'luns'>): Promise<void> {
     await Promise.all(
@@ -87,14 +134,15 @@ export class LeaseVolumes {
     })
   }
 
-  async #translated(action: () => Promise<void>): Promise<void> {
+  async #translated<T>(action: () => Promise<T>): Promise<T> {
     try {
-      await action()
+      return await action()
     } catch (error) {
       if (!(error instanceof RpcError)) throw error
-      this.#log.warn({ event: 'volume.open.failed', error: error.message })
+      if (error.code === 'in-use') throw leaseError('image-in-use', 'disks stand on this image; remove them first')
+      this.#log.warn({ event: 'lease.volume.failed', code: error.code, error: error.message })
       if (error.code === 'space') throw leaseError('space', 'the storage is full; try again later, or ask for less')
-      throw leaseError('failed', 'the disks cannot be made; the log of the server says why')
+      throw leaseError('failed', 'the storage could not do it; the log of the server says why')
     }
   }
 }

@@ -62,12 +62,7 @@ export function planLease(
       path: 'ttlSeconds',
       why: `must be a whole number from 1 to ${limits.ttlSeconds}, the seconds of your tier`,
     })
-  if (wish.name !== undefined && (wish.name.length > MAX_NAME_LENGTH || !isPlain(wish.name)))
-    faults.push({
-      code: 'name-invalid',
-      path: 'name',
-      why: `must have at most ${MAX_NAME_LENGTH} characters, and no control characters`,
-    })
+  if (wish.name !== undefined) planName(wish.name, faults)
   if (wish.luns.length === 0) faults.push({ code: 'luns-missing', path: 'luns', why: 'must have at least one LUN' })
   if (wish.luns.length > MAX_LUNS)
     faults.push({ code: 'too-many-luns', path: 'luns', why: `must have at most ${MAX_LUNS} LUNs` })
@@ -102,6 +97,38 @@ export function planLun(
   throwIfAny(faults)
   if (!planned) throw new Error('a LUN without faults has a plan')
   return planned
+}
+
+/** Checks that an account may have so many bytes more. Throws `LeaseError`. */
+export function checkRoom(sizeBytes: number, { limits, holdings }: { limits: TierLimits; holdings: Holdings }): void {
+  const faults: LeaseFault[] = []
+  checkBytes([{ sizeBytes }], holdings, limits, faults)
+  throwIfAny(faults)
+}
+
+/** Checks that a name may be given. Throws `LeaseError`. */
+export function checkName(name: string): void {
+  const faults: LeaseFault[] = []
+  planName(name, faults)
+  throwIfAny(faults)
+}
+
+/** Checks that a LUN may grow to a size. Throws `LeaseError`. */
+export function checkGrowth(
+  lun: LeaseLun,
+  sizeBytes: number,
+  { limits, holdings }: { limits: TierLimits; holdings: Holdings },
+): void {
+  const faults: LeaseFault[] = []
+  if (!isSize(sizeBytes)) faults.push(wrongSize('sizeBytes'))
+  else if (sizeBytes < lun.sizeBytes)
+    faults.push({
+      code: 'size-invalid',
+      path: 'sizeBytes',
+      why: `must not be less than now, ${lun.sizeBytes}: a disk cannot shrink without losing what is at its end`,
+    })
+  else checkBytes([{ sizeBytes: sizeBytes - lun.sizeBytes }], holdings, limits, faults)
+  throwIfAny(faults)
 }
 
 function plan(
@@ -167,6 +194,12 @@ function wrongSize(path: string): LeaseFault {
     path,
     why: `must be a number of bytes from ${SECTOR_BYTES} to ${MAX_LUN_BYTES}, a multiple of ${SECTOR_BYTES}`,
   }
+}
+
+function planName(name: string, faults: LeaseFault[]): void {
+  if (name.length <= MAX_NAME_LENGTH && isPlain(name)) return
+  const why = `must have at most ${MAX_NAME_LENGTH} characters, and no control characters`
+  faults.push({ code: 'name-invalid', path: 'name', why })
 }
 
 function isPlain(text: string): boolean {

@@ -7,24 +7,28 @@
  */
 import { StateError, type StateStore } from '@scsipub/state'
 import type { Catalog } from '../catalog.js'
-import { type Credential, credentialOf } from '../credential.js'
 import type { Engine } from '../engine.js'
 import type { Log } from '../log.js'
-import { serviceUnavailable, targetError } from '../login-status.js'
-import type { Target } from '../targets.js'
-import { NEW_LIFE, nextOf } from './lease.machine.js'
+import type { LeaseTargets } from '../targets.js'
+import { NEW_LIFE } from './lease.machine.js'
 import { type Lease, LeaseBook } from './lease-book.js'
 import { leaseError } from './lease-error.js'
+import { type ImageView, LeaseImages } from './lease-images.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { LeaseLedger } from './lease-ledger.js'
 import { LeaseLogins } from './lease-logins.js'
-import { LeaseLuns, type LunSessions } from './lease-luns.js'
-import { isLeaseId, newChapSecret, newLeaseId } from './lease-names.js'
-import type { LeaseLun, LeaseRecord } from './lease-record.js'
+import { LeaseLuns, type LunSessions, lunOf } from './lease-luns.js'
+import { LeaseMaker } from './lease-maker.js'
+import { newChapSecret, newLeaseId } from './lease-names.js'
+import type { LeaseRecord } from './lease-record.js'
 import { takeIn } from './lease-start.js'
-import type { LeaseView } from './lease-view.js'
-import { type LeaseBase, LeaseVolumes } from './lease-volumes.js'
+import { LeaseTargetList } from './lease-targets.js'
+import { type LeaseView, viewOf } from './lease-view.js'
+import { LeaseVolumes } from './lease-volumes.js'
 import {
+  checkGrowth,
+  checkName,
+  checkRoom,
   type Holdings,
   type LeaseAccount,
   type LeaseImage,
@@ -58,8 +62,12 @@ export class Leases {
   readonly #ledger: LeaseLedger
   readonly #volumes: LeaseVolumes
   readonly #keeper: LeaseKeeper
+  readonly #maker: LeaseMaker
+  /** Leases as logins look for them. */
+  readonly targets: LeaseTargets
   readonly #logins: LeaseLogins
   readonly #luns: LeaseLuns
+  readonly #images: LeaseImages
   #loaded = false
   #afterwards: Promise<void> = Promise.resolve()
 
@@ -72,13 +80,16 @@ export class Leases {
     this.#volumes = new LeaseVolumes(parts.engine, parts.log)
     const own = { book: this.#book, volumes: this.#volumes, log: parts.log, now: this.#now }
     this.#keeper = new LeaseKeeper({ ...own, ledger: this.#ledger, endSession: parts.endSession })
+    this.#maker = new LeaseMaker({ ...own, ledger: this.#ledger, keeper: this.#keeper })
+    this.targets = new LeaseTargetList({ book: this.#book, iqn: id => this.#iqn(id), isLoaded: () => this.#loaded })
     this.#logins = new LeaseLogins({ ...own, keeper: this.#keeper })
+    this.#images = new LeaseImages({ ...own, store: parts.store, node: this.#ledger.node })
     this.#luns = new LeaseLuns({
       ...own,
       keeper: this.#keeper,
       sessions: parts.sessions,
       iqn: id => this.#iqn(id),
-      keepCopy: record => this.#keepCopy(record),
+      keepCopy: record => this.#maker.keepCopy(record),
     })
   }
 
@@ -97,7 +108,7 @@ export class Leases {
     const plan = planLease(wish, {
       limits: account.limits,
       holdings: this.#holdings(account.id),
-      findImage: name => this.#image(name),
+      findImage: name => this.#image(account.id, name),
     })
     const id = newLeaseId()
     const createdAt = this.#now()
@@ -118,7 +129,7 @@ export class Leases {
     // Counted before anything is awaited, so that an account cannot get round its limits.
     const lease = this.#book.add(record, 0, NEW_LIFE)
     return this.#keeper.turn(id, async () => {
-      await this.#provision(lease, plan.luns)
+      await this.#maker.make(lease, plan.luns)
       this.#parts.log.info({ event: 'lease.created', leaseId: id, accountId: account.id, luns: record.luns.length })
       return this.#view(lease)
     })
@@ -150,7 +161,12 @@ export class Leases {
     this.#mustBeThere()
     await this.#luns.add(id, ({ record }) => {
       const holdings = this.#holdings(record.accountId)
-      return planLun(wish, { limits, holdings, findImage: name => this.#image(name), luns: record.luns })
+      return planLun(wish, {
+        limits,
+        holdings,
+        findImage: name => this.#image(record.accountId, name),
+        luns: record.luns,
+      })
     })
     return this.#view(this.#lease(id))
   }
@@ -162,27 +178,42 @@ export class Leases {
     return this.#view(this.#lease(id))
   }
 
-  /** Leases that there are. */
-  get count(): number {
-    return this.#book.size
+  /** Makes a LUN larger, also while it is in use; initiators are told. `limits` are those of its account. Rejects with `LeaseError`. */
+  async resizeLun(id: string, lun: number, sizeBytes: number, limits: TierLimits): Promise<LeaseView> {
+    this.#mustBeThere()
+    await this.#luns.resize(id, lun, sizeBytes, found => {
+      const holdings = this.#holdings(this.#lease(id).record.accountId)
+      checkGrowth(found, sizeBytes, { limits, holdings })
+    })
+    return this.#view(this.#lease(id))
   }
 
-  /** The target whose name ends so; undefined when it is no lease. It says why it refuses logins, when it does. */
-  find(leaf: string): Target | undefined {
-    if (!isLeaseId(leaf)) return undefined
-    const lease = this.#book.get(leaf)
-    if (lease) return this.#target(lease)
-    const damaged = this.#book.damaged.get(leaf)
-    if (damaged === undefined && this.#loaded) return undefined
-    const refuse =
-      damaged === undefined ? serviceUnavailable('the state store has not been there yet') : targetError(damaged)
-    return { name: this.#iqn(leaf), private: false, disks: [], lease: leaf, refuse }
+  /** Keeps a LUN as it is at this moment, as a private image of the account; the lowest LUN unless told. Rejects with `LeaseError`. */
+  async snapshot(id: string, wish: { lun?: number; name: string }, limits: TierLimits): Promise<ImageView> {
+    this.#mustBeThere()
+    checkName(wish.name)
+    return this.#keeper.turn(id, async () => {
+      const lease = this.#luns.usable(id)
+      const lun = lunOf(lease, wish.lun ?? lease.record.luns[0]?.lun ?? 0)
+      const { accountId } = lease.record
+      checkRoom(lun.sizeBytes, { limits, holdings: this.#holdings(accountId) })
+      const isOpen = lease.life.stage === 'attached'
+      const { sizeBytes } = lun
+      return this.#images.make({ accountId, name: wish.name, sizeBytes }, snapshotId =>
+        this.#volumes.freeze(id, lun, snapshotId, isOpen),
+      )
+    })
   }
 
-  /** The target whose CHAP name that is. */
-  ofUser(user: string): Target | undefined {
-    const lease = isLeaseId(user) ? this.#book.get(user) : undefined
-    return lease && this.#target(lease)
+  /** The private images of an account, oldest first. */
+  images(accountId: string): ImageView[] {
+    return this.#images.list(accountId)
+  }
+
+  /** Removes a private image that no disk stands on. Rejects with `LeaseError`. */
+  async removeImage(accountId: string, id: string): Promise<void> {
+    this.#mustBeThere()
+    await this.#images.remove(accountId, id)
   }
 
   /** Whether a login can be written down, as far as is known. */
@@ -206,33 +237,6 @@ export class Leases {
     await this.#keeper.close()
   }
 
-  /** In the lease's turn: makes its volumes and writes it down, or undoes everything. */
-  async #provision(lease: Lease, luns: readonly (LeaseLun & { base: LeaseBase })[]): Promise<void> {
-    const { id } = lease.record
-    try {
-      await this.#book.write(lease, lease.record)
-      await this.#volumes.make(id, luns)
-      const record = { ...lease.record, state: 'suspended' as const }
-      await this.#keepCopy(record)
-      await this.#book.write(lease, record)
-    } catch (error) {
-      await this.#keeper.evict(lease, 'provisioning.failed', (error as Error).message)
-      throw error
-    }
-    lease.life = nextOf(lease.life, { type: 'volumes.made' })?.life ?? lease.life
-    this.#keeper.watch(lease)
-  }
-
-  async #keepCopy(record: LeaseRecord): Promise<void> {
-    try {
-      await this.#ledger.keep(record)
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      this.#parts.log.warn({ event: 'lease.ledger.failed', leaseId: record.id, why: message })
-      throw leaseError(code === 'ENOSPC' ? 'space' : 'failed', 'the data directory cannot be written')
-    }
-  }
-
   async #load(): Promise<void> {
     const { store, log } = this.#parts
     try {
@@ -244,10 +248,16 @@ export class Leases {
         volumes: this.#volumes,
         log,
         now: this.#now,
+        grow: (lease, lun) => this.#luns.grow(lease, lun),
       })
+      const imagesAfterwards = await this.#images.load()
       this.#loaded = true
       this.#keeper.opened()
-      this.#afterwards = afterwards().catch((error: unknown) => {
+      const finish = async () => {
+        await imagesAfterwards()
+        await afterwards()
+      }
+      this.#afterwards = finish().catch((error: unknown) => {
         log.error({ event: 'lease.recovery.failed', error: String(error) })
       })
     } catch (error) {
@@ -288,7 +298,7 @@ export class Leases {
 
   #holdings(accountId: string): Holdings {
     let sessions = 0
-    let bytes = 0
+    let bytes = this.#images.bytes(accountId)
     for (const { record } of this.#book.all()) {
       if (record.accountId !== accountId) continue
       sessions++
@@ -297,51 +307,18 @@ export class Leases {
     return { sessions, bytes }
   }
 
-  #image(name: string): LeaseImage | undefined {
+  #image(accountId: string, name: string): LeaseImage | undefined {
+    const own = this.#images.get(accountId, name)
+    if (own) return { sizeBytes: own.sizeBytes, base: { baseSnapshot: own.id } }
     const image = this.#parts.catalog.images().get(name)
     return image && { sizeBytes: image.sizeBytes, base: { basePath: image.path } }
   }
 
-  #target(lease: Lease): Target {
-    const { id, chapSecret } = lease.record
-    lease.credential ??= credential(id, chapSecret)
-    return {
-      name: this.#iqn(id),
-      private: false,
-      disks: [],
-      lease: id,
-      credential: lease.credential,
-      ...(lease.refused !== undefined && { refuse: targetError(lease.refused) }),
-    }
-  }
-
   #view(lease: Lease): LeaseView {
-    const { id, accountId, name, chapSecret, createdAt, luns } = lease.record
-    const { stage, sessions } = lease.life
-    return {
-      id,
-      accountId,
-      ...(name !== undefined && { name }),
-      iqn: this.#iqn(id),
-      chapUser: id,
-      chapSecret,
-      state: stage === 'gone' ? 'evicting' : stage,
-      luns: luns.map(({ lun, image = 'blank', sizeBytes }) => ({ lun, image, sizeBytes })),
-      createdAt: new Date(createdAt).toISOString(),
-      expiresAt: new Date(this.#keeper.deadlineOf(lease)).toISOString(),
-      attachedSessions: sessions,
-      expiring: this.#keeper.isExpiring(lease),
-      ...(lease.refused !== undefined && { refused: lease.refused }),
-    }
+    return viewOf(lease, this.#keeper, this.#iqn(lease.record.id))
   }
 
   #iqn(id: string): string {
     return `${this.#parts.iqnPrefix}:${id}`
   }
-}
-
-function credential(user: string, secret: string): Credential {
-  const made = credentialOf({ chap: { user, secret } })
-  if (!made) throw new Error('CHAP has a credential')
-  return made
 }
