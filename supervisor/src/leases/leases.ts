@@ -262,7 +262,7 @@ export class Leases {
       })
     } catch (error) {
       if (!(error instanceof StateError)) throw error
-      log.warn({ event: 'leases.unavailable', why: `the leases cannot be read: ${error.message}; logins to them wait` })
+      log.debug({ event: 'leases.unavailable', why: error.message }) // the store's own line says what it means
     }
   }
 
