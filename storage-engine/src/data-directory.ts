@@ -14,7 +14,7 @@
  *   volumes/.removing-ID/  one whose removal was interrupted             wiped at each start
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { flockExclusive } from '@scsipub/posix'
 
 const MAKING = '.making-'
@@ -48,6 +48,7 @@ export class DataDirectory {
     let lock: number | undefined
     try {
       makeDirectory(path)
+      syncNames(path)
       lock = openSync(join(path, 'lock'), 'a', 0o600)
       if (!flockExclusive(lock))
         throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
@@ -135,6 +136,22 @@ function makeDirectory(path: string): void {
     if (code !== 'ENOENT' || dirname(path) === path) throw error
     makeDirectory(dirname(path))
     mkdirSync(path, { mode: 0o700 })
+  }
+}
+
+/**
+ * Makes the name of a directory durable, and those of the directories that it lies in: whoever made them, the data would be lost with them. What may
+ * not be opened was not made by us.
+ */
+function syncNames(path: string): void {
+  for (let above = dirname(resolve(path)); ; above = dirname(above)) {
+    try {
+      syncDirectory(above)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS' && code !== 'EINVAL') throw error
+    }
+    if (dirname(above) === above) return
   }
 }
 

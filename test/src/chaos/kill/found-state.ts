@@ -1,0 +1,71 @@
+// What the server says of its disks after a restart, read as any initiator would.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cdb, type Initiator, provisioningCdb, readFullStatus, readReservation } from '@scsipub/testkit'
+import { countBooked } from '../booked-sectors.js'
+import { keptState } from '../reservation-ledger.js'
+import { FENCE_LUN, KILL_DISKS, TARGET } from './kill-disks.js'
+
+const READ_BLOCKS = 1024
+const STATUS_BYTES = 64 * 1024
+
+/** All sectors of a LUN. */
+export async function readAll(initiator: Initiator, lun: number): Promise<Buffer> {
+  const { sectors } = KILL_DISKS[lun]!
+  const pieces: Buffer[] = []
+  for (let at = 0; at < sectors; at += READ_BLOCKS)
+    pieces.push(await initiator.read(at, Math.min(READ_BLOCKS, sectors - at), lun))
+  return Buffer.concat(pieces)
+}
+
+/** GET LBA STATUS of all sectors, one byte each [SBC-3 §5.6]. */
+export async function readStatuses(initiator: Initiator, lun: number): Promise<Uint8Array> {
+  const statuses = new Uint8Array(KILL_DISKS[lun]!.sectors).fill(0xff)
+  for (let lba = 0; lba < statuses.length; ) {
+    const { data, sense } = await initiator.executeRead(
+      provisioningCdb.getLbaStatus(lba, STATUS_BYTES),
+      STATUS_BYTES,
+      lun,
+    )
+    if (sense !== undefined || data.length < 24)
+      throw new Error(`GET LBA STATUS ended with ${sense}, ${data.length} bytes`)
+    for (let at = 8; at + 16 <= data.length; at += 16) {
+      const first = Number(data.readBigUInt64BE(at))
+      lba = first + data.readUInt32BE(at + 8)
+      statuses.fill(data[at + 12]!, first, lba)
+    }
+  }
+  return statuses
+}
+
+/** Used resources of log page 0Ch, and what the bits of the bitmap file come to, in sectors; and the unit that the log page counts in. */
+export async function readUsage(
+  initiator: Initiator,
+  lun: number,
+  dataDir: string,
+): Promise<{ used: number; counted: number; unit: number }> {
+  const { data } = await initiator.executeRead(provisioningCdb.logSense(0x0c), 255, lun)
+  const page = await initiator.executeRead(cdb.vitalProductData(0xb2), 255, lun)
+  const unit = 2 ** page.data[4]!
+  const bitmap = readFileSync(join(dataDir, 'volumes', `${TARGET}.lun${lun}`, 'bitmap'))
+  return { used: data.readUInt32BE(20) * unit, counted: countBooked(bitmap, KILL_DISKS[lun]!.sectors), unit }
+}
+
+/** Registrations and reservation of the LUN that is for them, as `keptState` writes them. */
+export async function readReservations(initiator: Initiator): Promise<string> {
+  const full = await readFullStatus(initiator, FENCE_LUN)
+  const registrations = full.map(({ port, key, allTgPt }) => ({
+    port,
+    key: key.toString(16).padStart(16, '0'),
+    allTargetPorts: allTgPt,
+  }))
+  const held = await readReservation(initiator, FENCE_LUN)
+  const holder = held && held.key !== 0 ? full.find(registration => registration.holder)?.port : undefined
+  return keptState({
+    generation: 0,
+    persistent: registrations.length > 0,
+    registrations,
+    reservation: held && { type: held.type as 1, holder },
+  })
+}

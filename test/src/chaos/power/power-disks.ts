@@ -1,0 +1,73 @@
+// The disks that the storage engine has in a life, and what is done to them.
+
+import type { VolumeSpec } from '@scsipub/contract'
+import type { LoadedDisk, OperationName } from '../disk-operation.js'
+import { BASE_TAG, SECTOR_BYTES, type SectorValue } from '../sector-value.js'
+
+export interface PowerDisk extends LoadedDisk {
+  readonly id: string
+  readonly sectors: number
+  /** Length of its base image; 0: none. */
+  readonly baseSectors: number
+  readonly quotaSectors: number
+  /** Reservations are changed on it. */
+  readonly reserved: boolean
+}
+
+const WEIGHTS: Readonly<Partial<Record<OperationName, number>>> = {
+  write: 40,
+  writeFua: 8,
+  writeAtomic: 10,
+  compareAndWrite: 6,
+  miscompare: 1,
+  orWrite: 5,
+  unmap: 7,
+  anchor: 3,
+  writeSame: 4,
+  writeZeros: 3,
+  unmapSame: 3,
+  flush: 10,
+}
+const usual = { baseSectors: 0, quotaSectors: 0, reserved: false, weights: WEIGHTS }
+
+/** A disk of two bitmap pages, one over a base that is shorter than it, one whose quota is used up at times, and one with reservations. */
+export const POWER_DISKS: readonly PowerDisk[] = [
+  {
+    ...usual,
+    id: 'pages',
+    sectors: 40960,
+    windows: [
+      { first: 0, count: 1024 },
+      { first: 32768 - 512, count: 1024 },
+    ],
+  },
+  { ...usual, id: 'image', sectors: 4096, baseSectors: 3001, windows: [{ first: 2048, count: 2048 }] },
+  {
+    ...usual,
+    id: 'quota',
+    sectors: 2048,
+    quotaSectors: 1280,
+    windows: [{ first: 0, count: 2048 }],
+    weights: { ...WEIGHTS, sanitize: 1 },
+  },
+  { ...usual, id: 'fence', sectors: 128, windows: [{ first: 0, count: 128 }], reserved: true },
+]
+
+/** Disks that are written to, the first ones of all; a reservation would keep the load away. */
+export const LOADED_DISKS: readonly PowerDisk[] = POWER_DISKS.filter(({ reserved }) => !reserved)
+
+export function specOf({ id, sectors, baseSectors, quotaSectors }: PowerDisk, basePath: string): VolumeSpec {
+  return {
+    volumeId: id,
+    persistence: 'persistent',
+    sizeBytes: sectors * SECTOR_BYTES,
+    blockBytes: SECTOR_BYTES,
+    quotaBytes: quotaSectors * SECTOR_BYTES,
+    ...(baseSectors > 0 && { basePath }),
+  }
+}
+
+/** What a sector of the disk holds that nobody has written. */
+export function initialOf({ baseSectors }: PowerDisk): (sector: number) => SectorValue {
+  return sector => (sector < baseSectors ? { kind: 'data', tag: BASE_TAG } : { kind: 'absent' })
+}
