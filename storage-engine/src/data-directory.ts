@@ -67,6 +67,8 @@ export class DataDirectory {
     }
     for (const name of ['volumes', 'snapshots']) mkdirSync(join(this.path, name), { recursive: true, mode: 0o700 })
     for (const parent of ['volumes', 'snapshots']) {
+      // A server that was killed may have renamed something and not made that durable: what this one finds has to stay so.
+      syncDirectory(join(this.path, parent))
       for (const name of readdirSync(join(this.path, parent))) {
         if (name.startsWith(MAKING) || name.startsWith(REMOVING))
           rmSync(join(this.path, parent, name), { recursive: true })

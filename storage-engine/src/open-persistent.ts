@@ -1,11 +1,14 @@
 /**
  * The careful opening of a persistent volume: made if there is none, its bitmaps settled, an interrupted change of its files undone, an interrupted
  * atomic write or sanitize operation taken up. What cannot be believed refuses this volume alone.
+ *
+ * What an opening finds may be what a killed server had changed and not yet synced: names in the directory, and the intent. It is made durable before
+ * anybody acts on it, or a loss of power could still undo it.
  */
 import { statSync } from 'node:fs'
 import { RpcError, type VolumeSpec } from '@scsipub/contract'
 import { type BaseFiles, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
-import type { DataDirectory } from './data-directory.js'
+import { type DataDirectory, syncDirectory } from './data-directory.js'
 import { settle } from './durable-bitmap.js'
 import { newIdentity } from './identity.js'
 import { closeFiles, type OpenFiles, openFiles, PersistentVolume } from './persistent-volume.js'
@@ -31,7 +34,8 @@ export async function openPersistent(o: {
 }): Promise<PersistentVolume> {
   const { directory, spec, bootId, opened, bases } = o
   const { volumeId } = spec
-  if (!exists(directory, volumeId)) {
+  if (exists(directory, volumeId)) syncDirectory(directory.volume(volumeId))
+  else {
     baseOfNew(directory, spec)
     makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
   }

@@ -80,7 +80,7 @@ export class PersistentVolume implements EngineVolume {
    * volume.
    */
   async takeStock(): Promise<void> {
-    const pending = this.#intent.pending()
+    const pending = await this.#intent.pending()
     if (pending) this.store.restore(pending.position, pending.data)
     await this.#files.durable.compare(this.#files.bitmap, this.control)
     if (!pending) return

@@ -173,6 +173,31 @@ t.test('after kill -9 at each instant, all of the write is there or nothing [SBC
   }
 })
 
+t.test('what a killed server left of an intent, or cleared of it, is durable before anything else is', async t => {
+  const state = await interrupted(1, 'before')
+  for (const [what, intent] of [
+    ['whole', state.current.get('intent')!],
+    ['cleared', Buffer.alloc(0)],
+  ] as const) {
+    const dataDir = place()
+    const directory = join(dataDir, 'volumes/disk')
+    cpSync(state.directory, directory, { recursive: true })
+    for (const [name, content] of new Map([...state.current, ['intent', intent]]))
+      writeFileSync(join(directory, name), content)
+    const synced: string[] = []
+    const sync = async (fd: number) => {
+      const unchanged = readFileSync(join(directory, 'overlay')).equals(state.current.get('overlay')!)
+      synced.push(
+        `${readlinkSync(`/proc/self/fd/${fd}`).split('/').at(-1)}, overlay ${unchanged ? 'as it was' : 'written'}`,
+      )
+    }
+    const { engine } = bench(dataDir, { bootId: 'one', sync })
+    await engine.open(spec('disk', { sizeBytes: MIB, basePath: state.basePath }))
+    t.equal(synced[0], 'intent, overlay as it was', what)
+    await engine.close()
+  }
+})
+
 t.test('an intent that was carried out does not come back over later writes', async t => {
   const { dataDir, basePath } = await prepared()
   const { engine, workers } = bench(dataDir, { bootId: 'one' })

@@ -39,10 +39,14 @@ export class WriteIntent {
     this.#sync = sync
   }
 
-  /** The intent of a write that was interrupted. Throws system errors, and for a whole intent of another version. */
-  pending(): Intent | undefined {
+  /**
+   * The intent of a write that was interrupted. Rejects with system errors, and for a whole intent of another version. What is found is durable, also that
+   * there is none: a killed server may have left it, or have cleared it, in memory only.
+   */
+  async pending(): Promise<Intent | undefined> {
     if (!existsSync(this.#path)) return undefined
     const fd = this.#open()
+    await this.#sync(fd)
     const header = Buffer.alloc(HEADER_USED_BYTES)
     if (readSync(fd, header, 0, header.length, 0) !== header.length) return undefined
     if (header.toString('latin1', 0, 8) !== MAGIC) return undefined

@@ -72,7 +72,7 @@ export class FileSystemModel {
       case 'syncEnd': {
         const { node, at: began } = this.#syncs.get(record.id)!
         this.#syncs.delete(record.id)
-        return this.#nodes.get(node)!.synced(began)
+        return this.#synced(this.#nodes.get(node)!, began)
       }
       case 'mkdir':
         return this.#link(at, record.path, this.#add(new DirectoryModel()))
@@ -141,6 +141,13 @@ export class FileSystemModel {
       return new Map([...names(node)].map(([name, child]) => [name, visit(child)]))
     }
     return visit(0)
+  }
+
+  /** With a renaming between directories, what one sync has made durable of the journal holds for all of them. */
+  #synced(node: Node, began: number): void {
+    const together = this.#entangled && node instanceof DirectoryModel
+    for (const one of together ? this.#nodes.values() : [node])
+      if (one === node || one instanceof DirectoryModel) one.synced(began)
   }
 
   #plant(tree: Tree): number {

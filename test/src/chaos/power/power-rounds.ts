@@ -20,6 +20,8 @@ import { readTree, writeTree } from './tree-files.js'
 
 /** States that are made from the log of one life. */
 const STATES = 5
+/** Records that come soon after an opening. */
+const SOON = 100
 /** So often a round begins with an empty disk again. */
 const FRESH = 0.15
 const EMPTY: Tree = new Map()
@@ -203,7 +205,14 @@ function chooseInstants(records: readonly LoggedRecord[], dice: Dice): number[] 
       ? [index]
       : []
   })
-  const choose = () => (turning.length > 0 && dice.chance(0.5) ? dice.pick(turning) : dice.below(records.length))
+  const opened = records.findLastIndex(
+    ({ op, ...rest }) => op === 'mark' && 'mark' in rest && (rest.mark as LifeMark).kind === 'opened',
+  )
+  const choose = (_: unknown, index: number): number => {
+    // What a killed process had not synced is most at risk when its successor has just begun.
+    if (index === 0 && opened >= 0) return Math.min(records.length - 1, opened + dice.below(SOON))
+    return turning.length > 0 && dice.chance(0.5) ? dice.pick(turning) : dice.below(records.length)
+  }
   return Array.from({ length: STATES }, choose)
 }
 
