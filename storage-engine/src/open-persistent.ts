@@ -34,8 +34,7 @@ export async function openPersistent(o: {
 }): Promise<PersistentVolume> {
   const { directory, spec, bootId, opened, bases } = o
   const { volumeId } = spec
-  if (exists(directory, volumeId)) syncDirectory(directory.volume(volumeId))
-  else {
+  if (!exists(directory, volumeId)) {
     baseOfNew(directory, spec)
     makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
   }
@@ -46,6 +45,7 @@ export async function openPersistent(o: {
   const paths = filesIn(directory.volume(volumeId))
   let files: OpenFiles | undefined
   try {
+    syncDirectory(directory.volume(volumeId))
     undoNext(directory.volume(volumeId), paths.overlayPath, spec.sizeBytes)
     requireOverlay(paths.overlayPath, spec.sizeBytes)
     const trusted = await settle(paths, spec.sizeBytes / SECTOR_BYTES, bootId)

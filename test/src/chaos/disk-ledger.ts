@@ -137,12 +137,13 @@ export class DiskLedger {
       const allowed = this.#allowed(crash, sector)
       const found = allowed.findLast(({ value }) => holds(content, sector * SECTOR_BYTES, sector, value))
       if (!found) throw new Error(`sector ${sector} cannot be settled`)
-      if (crash === 'powerCut') this.#set(sector, [{ ...found, value: afterPowerCut(found.value), answered: 0 }])
-      else
-        this.#set(sector, [
-          ...entries.slice(0, entries.indexOf(found)),
-          { ...found, answered: Math.min(found.answered, this.#clock) },
-        ])
+      // An operation may have been broken off between its steps, so that zeros are of either state.
+      const value = crash === 'powerCut' || allowed.length > 1 ? ofAnyStatus(found.value) : found.value
+      if (crash === 'powerCut') this.#set(sector, [{ ...found, value, answered: 0 }])
+      else {
+        const earlier = entries.slice(0, entries.indexOf(found))
+        this.#set(sector, [...earlier, { ...found, value, answered: Math.min(found.answered, this.#clock) }])
+      }
     }
     this.#clock++
     this.#underWay.clear()
@@ -223,7 +224,7 @@ function after({ name, id }: DiskOperation, before: SectorValue): SectorValue {
   }
 }
 
-/** The durable bitmap knows of presence alone: what was unmapped is mapped then. */
-function afterPowerCut(value: SectorValue): SectorValue {
-  return value.kind === 'hole' || value.kind === 'anchored' ? { kind: 'zero' } : value
+/** Zeros of which nobody can say whether they are deallocated: the durable bitmap knows of presence alone. */
+function ofAnyStatus(value: SectorValue): SectorValue {
+  return value.kind === 'hole' || value.kind === 'anchored' || value.kind === 'absent' ? { kind: 'zero' } : value
 }
