@@ -20,6 +20,7 @@ import { Numbering } from './numbering.js'
 import { PduWriter } from './pdu-writer.js'
 import type { Services } from './services.js'
 import { type Member, Session } from './session.js'
+import { SessionLuns } from './session-luns.js'
 
 /** Longest additional headers taken, in bytes: a 260-byte CDB and a bidirectional read length [7143 §11.2.2]. */
 const MAX_AHS_BYTES = 264
@@ -229,16 +230,15 @@ export class ConnectionActor implements ConnectionActions, Member {
   /** Begins a session with this connection. */
   #begin({ parameters, cid }: LoggedIn, { luns: grants, nexusLost, poweredOn, expCmdSn }: NewSession): Session {
     const services = this.#services
-    const { sessions, engine, supervisor } = services
+    const { sessions, supervisor } = services
     const { connectionId: sessionId } = this.task
-    const target = {
-      name: parameters.targetName ?? '',
-      portalGroupTag: offer.portalGroupTag,
-      luns: grants.map(grant => grant.lun),
-    }
     const borrower = new Borrower(sessionId, initiatorPortName(parameters.initiatorName, parameters.isid))
-    const luns = new Map(grants.map(grant => [grant.lun, new Lun(grant, target, services, borrower)]))
-    for (const { nexus } of luns.values()) {
+    const luns = new SessionLuns({
+      target: { name: parameters.targetName ?? '', portalGroupTag: offer.portalGroupTag },
+      grants,
+      make: (grant, target) => new Lun(grant, target, services, borrower),
+    })
+    for (const { nexus } of luns.byNumber.values()) {
       if (nexusLost) establishUnitAttention(nexus.unitAttentions, senseCodes.itNexusLossOccurred)
       if (poweredOn) establishUnitAttention(nexus.unitAttentions, senseCodes.powerOnOccurred)
     }
@@ -246,13 +246,9 @@ export class ConnectionActor implements ConnectionActions, Member {
       {
         sessionId,
         parameters,
-        target,
         luns,
         expCmdSn,
         tokenFiles: services.tokenFiles,
-        abortEverywhere: async ({ volumeId }, reset) => {
-          await engine.ask({ kind: 'volume.abort', volumeId, sessionId, reset })
-        },
         portsOf: async nodes => (await supervisor.ask({ kind: 'nexus.ports', sessionId, nodes: [...nodes] })).ports,
         resetTarget: async () => {
           await supervisor.ask({ kind: 'target.reset', sessionId })

@@ -90,6 +90,19 @@ export class CopyManager {
     return others.flatMap(({ task }) => (task.pending ? [task.pending] : []))
   }
 
+  /** A unit goes. Its own copies have been ended; those that use it fail. Returns the I/O that is under way for them. */
+  unitGone(lun: Lun): Promise<void>[] {
+    const users = [...this.#running].filter(run => run.lun !== lun && run.uses(lun))
+    for (const run of users) run.interrupt()
+    return users.flatMap(({ task }) => (task.pending ? [task.pending] : []))
+  }
+
+  /** The unit has gone: nothing is known any more of its copies, nor of the tokens for its data. Another one may have its number. */
+  forget(lun: Lun): Promise<void> {
+    for (const [key, run] of this.#listed) if (run.lun === lun) this.#listed.delete(key)
+    return this.#store.cancel(lun)
+  }
+
   /** Gives up what the session holds. No copy may be running. */
   close(): Promise<void> {
     return this.#store.close()
@@ -119,6 +132,11 @@ export class CopyManager {
       if (!running) this.#listed.delete(old)
     }
   }
+}
+
+/** Whether the command was answered when its copy began; its tag is none that an initiator can name. */
+export function isBackground({ initiatorTaskTag }: Command): boolean {
+  return initiatorTaskTag < 0
 }
 
 function ended(phase: FullFeature, run: CopyRun, failed?: CopyFailed): void {

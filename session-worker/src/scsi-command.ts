@@ -76,6 +76,7 @@ function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immedi
     case 'status':
       return respondStatus(phase, command, outcome)
     case 'dataIn':
+      if (outcome.clears) phase.session.clearUnitAttention(outcome.clears)
       return send(phase, command, outcome.data.length, (position, target, at, length) => {
         outcome.data.copy(target, at, position, position + length)
         return undefined

@@ -5,17 +5,19 @@
  * It lives from the login of its first connection to the end of its last one (`session.machine.ts`). What belongs to one connection is in
  * `full-feature.ts`: a command, its data and its status stay on the connection that it came by [7143 §4.2.2.1.3].
  */
-import type { EngineNotice, LoginRefusal } from '@scsipub/contract'
+import type { EngineNotice, LoginRefusal, LunsNotice } from '@scsipub/contract'
 import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
-import { establishUnitAttention, initiatorPortName, senseCodes, type Target } from '@scsipub/scsi'
-import type { Task } from './command.js'
+import { establishUnitAttention, initiatorPortName, senseCodes, type Target, type UnitAttention } from '@scsipub/scsi'
+import type { Command, Task } from './command.js'
 import { CommandOrder } from './command-order.js'
-import { CopyManager } from './copy-manager.js'
+import { CopyManager, isBackground } from './copy-manager.js'
 import { DataBudget } from './data-budget.js'
 import type { FullFeature } from './full-feature.js'
 import type { Lun } from './lun.js'
 import { CommandWindow } from './numbering.js'
+import { respondSense } from './scsi-response.js'
 import { next, OPEN, type SessionAction, type SessionEvent } from './session.machine.js'
+import type { SessionLuns } from './session-luns.js'
 import type { TokenFiles } from './token-files.js'
 
 /** A connection as its session sees it. */
@@ -29,13 +31,10 @@ export interface SessionFacts {
   /** Of the connection that it begins with. */
   readonly sessionId: number
   readonly parameters: SessionParameters
-  readonly target: Target
-  readonly luns: ReadonlyMap<number, Lun>
+  readonly luns: SessionLuns
   /** First CmdSN of the full feature phase. */
   readonly expCmdSn: number
   readonly tokenFiles: TokenFiles
-  /** Has every session of the LUN's volume end its tasks on it; resolves when all have. */
-  abortEverywhere(lun: Lun, reset: boolean): Promise<void>
   /** Names of the initiator ports of these nodes that have a session on the target. */
   portsOf(nodes: readonly string[]): Promise<string[]>
   /** Has the sessions of the target end, this one too, as far as they are the initiator's affair. */
@@ -64,6 +63,9 @@ export class Session {
   #copies: CopyManager | undefined
   /** By connection ID: who may send, or is about to. */
   readonly #places = new Map<number, Member>()
+  readonly #luns: SessionLuns
+  /** LUNs that have gone, until nothing of them is under way any more. */
+  #parting: Set<Promise<void>> | undefined
   /** Everybody who has not ended, with the connection ID. */
   readonly #members = new Map<Member, number>()
   #leaving: Promise<unknown> | undefined
@@ -74,8 +76,9 @@ export class Session {
     this.id = facts.sessionId
     this.parameters = facts.parameters
     this.port = initiatorPortName(facts.parameters.initiatorName, facts.parameters.isid)
-    this.target = facts.target
-    this.luns = facts.luns
+    this.#luns = facts.luns
+    this.target = facts.luns.target
+    this.luns = facts.luns.byNumber
     this.window = new CommandWindow(facts.expCmdSn)
     this.order = new CommandOrder(this.window)
     this.#places.set(cid, founder)
@@ -153,11 +156,49 @@ export class Session {
   }
 
   #release(): void {
-    const leaving = [...this.luns.values()].map(lun => lun.unit.leave()).filter(waits => waits !== undefined)
+    const left = [...this.luns.values()].map(lun => lun.unit.leave()).filter(waits => waits !== undefined)
+    const leaving = [...left, ...(this.#parting ?? [])]
     if (leaving.length > 0) this.#leaving = Promise.all(leaving)
     for (const lun of this.luns.values()) lun.volume.release()
     void this.#copies?.close()
     this.#facts.ended()
+  }
+
+  // --- its LUNs
+
+  /**
+   * LUNs go, and others come. Resolves when nothing of those that went is under way any more and their volumes have been given back: their commands have ended with
+   * 5/25/00 like those that come later [SPC-4 §4.5.6], and so have their copies.
+   */
+  async changeLuns({ add, remove }: Pick<LunsNotice, 'add' | 'remove'>): Promise<void> {
+    const parting = this.#luns.change(add, remove).map(lun => this.#part(lun))
+    this.phases[0]?.connection.flush() // what ended, and what the freed memory let other tasks ask for
+    if (parting.length === 0) return
+    this.#parting ??= new Set()
+    const unfinished = this.#parting
+    for (const end of parting) {
+      unfinished.add(end)
+      void end.finally(() => unfinished.delete(end))
+    }
+    await Promise.all(parting)
+  }
+
+  /** See `SessionLuns.clear`. */
+  clearUnitAttention(condition: UnitAttention): void {
+    this.#luns.clear(condition)
+  }
+
+  async #part(lun: Lun): Promise<void> {
+    const busy = this.phases.flatMap(phase =>
+      phase.tasks.terminate(
+        task => task.command.lun === lun,
+        command => endWithoutUnit(phase, command),
+      ),
+    )
+    await Promise.all([...busy, ...(this.#copies?.unitGone(lun) ?? [])])
+    await this.#copies?.forget(lun)
+    await lun.unit.leave()
+    lun.volume.release()
   }
 
   // --- tasks of all connections
@@ -184,7 +225,7 @@ export class Session {
   }
 
   abortEverywhere(lun: Lun, reset: boolean): Promise<void> {
-    return this.#facts.abortEverywhere(lun, reset)
+    return lun.unit.abortTasks(reset)
   }
 
   portsOf(nodes: readonly string[]): Promise<string[]> {
@@ -240,6 +281,12 @@ export class Session {
       await Promise.all([...busy, ...(loses ? (this.#copies?.unitReset(lun) ?? []) : [])])
     }
   }
+}
+
+/** A copy in the background has been answered when it began. */
+function endWithoutUnit(phase: FullFeature, command: Command): void {
+  if (isBackground(command)) phase.tasks.close(command)
+  else respondSense(phase, command, { code: senseCodes.logicalUnitNotSupported })
 }
 
 function sessionEnded(): LoginRefusal {

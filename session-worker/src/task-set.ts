@@ -138,6 +138,26 @@ export class TaskSet {
     return chosen.flatMap(task => (task.pending ? [task.pending] : []))
   }
 
+  /**
+   * Ends the tasks that `which` chooses, each by `answer` as soon as none of its I/O is under way any more, unless somebody has aborted it by then. Returns
+   * what is waited for; it never rejects.
+   */
+  terminate(which: (task: Task) => boolean, answer: (command: Command) => void): Promise<void>[] {
+    const waiting: Promise<void>[] = []
+    for (const task of this.list().filter(which)) {
+      const { command, pending } = task
+      task.aborted = true
+      const finish = () => {
+        if (this.#byTag.get(command.initiatorTaskTag) !== task) return
+        answer(command)
+        this.#host.flush()
+      }
+      if (pending) waiting.push(pending.then(finish).catch((error: unknown) => this.#host.crash(error)))
+      else finish()
+    }
+    return waiting
+  }
+
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */
   end(): void {
     if (this.#ended) return

@@ -41,7 +41,7 @@ export async function populateToken(run: CopyRun, job: PopulateToken, store: Tok
       bytes: draft.bytes,
       random: randomBytes(ROD_TOKEN_RANDOM_BYTES),
     })
-    await store.keep(draft, token, job.inactivityTimeoutS * 1000)
+    await store.keep(draft, token, { timeoutMs: job.inactivityTimeoutS * 1000, unit: run.lun })
     run.token = token
   } catch (error) {
     await store.discard(draft)

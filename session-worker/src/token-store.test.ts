@@ -17,10 +17,10 @@ function newToken(): Buffer {
   return Buffer.alloc(512, `token ${tokens} `)
 }
 
-async function make(store: TokenStore, bytes: number, timeoutMs = 60_000): Promise<Buffer> {
+async function make(store: TokenStore, bytes: number, timeoutMs = 60_000, unit: object = {}): Promise<Buffer> {
   const draft = await store.begin(bytes)
   const token = newToken()
-  await store.keep(draft, token, timeoutMs)
+  await store.keep(draft, token, { timeoutMs, unit })
   return token
 }
 
@@ -40,7 +40,7 @@ t.test('what was written is read back, by another thread too; holes are zeros', 
   const draft = await store.begin(3 * 4096)
   await draft.write(4096, Buffer.alloc(8192, 7), 4096)
   const token = newToken()
-  await store.keep(draft, token, 60_000)
+  await store.keep(draft, token, { timeoutMs: 60_000, unit: {} })
   const elsewhere = new TokenStore(new TokenFiles(async () => folder))
   const copy = await elsewhere.open(token)
   const data = Buffer.alloc(3 * 4096, 1)
@@ -53,6 +53,20 @@ t.test('what was written is read back, by another thread too; holes are zeros', 
   t.same(readdirSync(folder), [])
   t.equal(await fails(store.open(token)), senseCodes.tokenCancelled)
   t.equal(await fails(elsewhere.open(token)), senseCodes.tokenUnknown)
+})
+
+t.test('a unit that goes takes the tokens for its data with it, and their room', async t => {
+  const folder = t.testdir()
+  const store = new TokenStore(new TokenFiles(async () => folder))
+  const [unit, other] = [{}, {}]
+  const gone = await make(store, 200 * MIB, 60_000, unit)
+  const kept = await make(store, MIB, 60_000, other)
+  await store.cancel(unit)
+  t.equal(await fails(store.open(gone)), senseCodes.tokenCancelled)
+  t.ok(await isThere(store, kept))
+  await make(store, 200 * MIB)
+  t.ok(await isThere(store, kept), 'the room of the one that went was free')
+  await store.close()
 })
 
 t.test('a discarded copy leaves nothing', async t => {

@@ -13,6 +13,8 @@ const MAX_BYTES = 256 << 20
 const MAX_REMEMBERED = 64
 
 interface Kept {
+  /** The unit whose data it stands for. */
+  readonly unit: object
   readonly bytes: number
   readonly timeoutMs: number
   timer: NodeJS.Timeout
@@ -50,11 +52,11 @@ export class TokenStore {
     }
   }
 
-  /** The copy is complete: from now on `token` stands for it. */
-  async keep(draft: TokenDraft, token: Buffer, timeoutMs: number): Promise<void> {
+  /** The copy is complete: from now on `token` stands for it. `unit`: where its data is from. */
+  async keep(draft: TokenDraft, token: Buffer, o: { timeoutMs: number; unit: object }): Promise<void> {
     const name = tokenName(token)
     await this.#files.publish(draft, name)
-    this.#kept.set(name, { bytes: draft.bytes, timeoutMs, timer: this.#timer(name, timeoutMs) })
+    this.#kept.set(name, { ...o, bytes: draft.bytes, timer: this.#timer(name, o.timeoutMs) })
   }
 
   /** The copy will not be completed. */
@@ -78,12 +80,20 @@ export class TokenStore {
     await this.#files.remove(name)
   }
 
-  /** The session ends. What cannot be removed is left to the sweep of orphans. */
+  /** A unit has gone, and with it what was copied from it. */
+  async cancel(unit: object): Promise<void> {
+    for (const [name, kept] of [...this.#kept]) if (kept.unit === unit) await this.#cancel(name)
+  }
+
+  /** The session ends. */
   async close(): Promise<void> {
-    for (const name of [...this.#kept.keys()]) {
-      this.#drop(name, senseCodes.tokenCancelled)
-      await this.#files.remove(name).catch(() => {})
-    }
+    for (const name of [...this.#kept.keys()]) await this.#cancel(name)
+  }
+
+  /** What cannot be removed is left to the sweep of orphans. */
+  async #cancel(name: string): Promise<void> {
+    this.#drop(name, senseCodes.tokenCancelled)
+    await this.#files.remove(name).catch(() => {})
   }
 
   #timer(name: string, afterMs: number): NodeJS.Timeout {

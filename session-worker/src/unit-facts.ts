@@ -3,7 +3,7 @@
  *
  * Every command asks, so it is a class: all units then have one shape, and what changes is a look at a word.
  */
-import { type ControlBlock, type LunGrant, UNIT_STATE } from '@scsipub/contract'
+import { type LunGrant, UNIT_STATE } from '@scsipub/contract'
 import type { LogicalUnit, Provisioning, SanitizeState } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 
@@ -11,7 +11,6 @@ import type { BorrowedVolume } from '@scsipub/volume'
 const MAX_TRANSFER_BYTES = 8 << 20
 
 export class UnitFacts implements LogicalUnit {
-  readonly sizeBlocks: number
   readonly blockBytes: number
   readonly physicalBlockBytes: number
   readonly identity: LogicalUnit['identity']
@@ -24,7 +23,6 @@ export class UnitFacts implements LogicalUnit {
 
   constructor(grant: LunGrant, volume: BorrowedVolume) {
     const { spec, identity } = grant.volume
-    this.sizeBlocks = Math.floor(spec.sizeBytes / spec.blockBytes)
     this.blockBytes = spec.blockBytes
     this.physicalBlockBytes = grant.physicalBlockBytes
     this.identity = identity
@@ -36,8 +34,9 @@ export class UnitFacts implements LogicalUnit {
     this.#volume = volume
   }
 
-  get #control(): ControlBlock {
-    return this.#volume.control
+  /** As many whole blocks as the volume has now: it may grow. */
+  get sizeBlocks(): number {
+    return Math.floor(this.#volume.sizeBytes / this.blockBytes)
   }
 
   get readOnly(): boolean {
@@ -45,15 +44,15 @@ export class UnitFacts implements LogicalUnit {
   }
 
   get mediumPresent(): boolean {
-    return (this.#control.unitState & UNIT_STATE.mediumAbsent) === 0
+    return (this.#volume.control.unitState & UNIT_STATE.mediumAbsent) === 0
   }
 
   get softwareWriteProtect(): boolean {
-    return (this.#control.unitState & UNIT_STATE.softwareWriteProtect) !== 0
+    return (this.#volume.control.unitState & UNIT_STATE.softwareWriteProtect) !== 0
   }
 
   get descriptorSense(): boolean {
-    return (this.#control.unitState & UNIT_STATE.descriptorSense) !== 0
+    return (this.#volume.control.unitState & UNIT_STATE.descriptorSense) !== 0
   }
 
   get sanitize(): SanitizeState | undefined {

@@ -2,13 +2,14 @@
  * What a session does to its logical unit that other nexuses notice, in whatever worker they live: it asks the storage engine, which
  * reaches all of them. Each promise resolves when all of them know.
  */
-import type {
-  Borrower,
-  ReservationChange,
-  ReservationChanged,
-  ReservationRead,
-  SharedUnitAttention,
-  UnitChange,
+import {
+  type Borrower,
+  type ReservationChange,
+  type ReservationChanged,
+  type ReservationRead,
+  RpcError,
+  type SharedUnitAttention,
+  type UnitChange,
 } from '@scsipub/contract'
 import type { StorageEngine } from './services.js'
 
@@ -27,6 +28,15 @@ export class UnitState {
   /** Establishes a unit attention for every other nexus of the unit. */
   async tellOthers(condition: SharedUnitAttention): Promise<void> {
     await this.#engine.ask({ kind: 'unit.attention', ...this.#who, condition })
+  }
+
+  /** Has every session of the unit end its tasks on it; resolves when all have, or when there is no unit any more that could have any. */
+  async abortTasks(reset: boolean): Promise<void> {
+    try {
+      await this.#engine.ask({ kind: 'volume.abort', ...this.#who, reset })
+    } catch (error) {
+      if (!(error instanceof RpcError && error.code === 'gone')) throw error
+    }
   }
 
   /** Changes the state of the unit. Rejects with `RpcError`, see `UnitChange`. */

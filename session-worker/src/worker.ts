@@ -12,6 +12,7 @@ import {
   type EngineReplies,
   engineNoticeSchema,
   faults,
+  type LunsNotice,
   Requester,
   type SessionWorkerData,
   type SupervisorNotice,
@@ -83,7 +84,18 @@ export class SessionWorker implements Services {
         for (const connection of [...this.#connections.values()]) {
           connection.send({ type: 'connection.drain', deadlineMs: notice.deadlineMs, why: notice.why })
         }
+        return
+      case 'session.luns':
+        void this.#changeLuns(notice)
     }
+  }
+
+  /** A session that is not there has ended: the login that it began with was answered before the notice was sent. */
+  async #changeLuns(notice: LunsNotice): Promise<void> {
+    const { noticeId, sessionId } = notice
+    await [...this.sessions.values()].find(({ id }) => id === sessionId)?.changeLuns(notice)
+    // A supervisor that has gone needs no answer.
+    this.supervisor.ask({ kind: 'notice.done', noticeId }).catch(() => {})
   }
 
   #engineNotice(notice: EngineNotice): void {

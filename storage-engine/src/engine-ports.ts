@@ -205,8 +205,16 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
   }
 }
 
+/** What a session may ask of a volume that goes at the same time: it has nothing to end or to wait for there any more. */
+const MAY_COME_TOO_LATE: ReadonlySet<BorrowerRequest['kind']> = new Set([
+  'volume.abort',
+  'volume.sanitized',
+  'unit.leave',
+])
+
 /** Whether it is the initiator's affair: a quota that is used up, a unit that is not for it now. */
 function isRefusal({ kind }: BorrowerRequest, { code }: RpcError): boolean {
+  if (code === 'gone' && MAY_COME_TOO_LATE.has(kind)) return true
   if (kind === 'unit.change' || kind === 'reservation.read') return code === 'reserved' || code === 'prevented'
   return kind === 'volume.exclusive' && (code === 'space' || code === 'reserved' || code === 'no-medium')
 }

@@ -16,6 +16,7 @@ import type { Identification, Identify, Open, Prove } from './identification.js'
 import type { Leases } from './leases/leases.js'
 import { type Log, printable } from './log.js'
 import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } from './login-status.js'
+import type { LunChange } from './lun-change.js'
 import type { NexusRegistry } from './nexus-registry.js'
 import { partyOf } from './peer.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
@@ -23,7 +24,7 @@ import { grantOf, type Target, volumeSpec } from './targets.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 /** What a connection asks while it logs in, or in discovery. */
-type Question = Exclude<SupervisorRequest, { kind: 'target.reset' | 'nexus.ports' }>
+type Question = Exclude<SupervisorRequest, { kind: 'target.reset' | 'nexus.ports' | 'notice.done' }>
 type Opened = SupervisorReplies['nexus.open']
 
 export interface LoginParts {
@@ -32,6 +33,7 @@ export interface LoginParts {
   readonly identification: Identification
   readonly access: Access
   readonly admission: Admission
+  readonly luns: Pick<LunChange, 'login'>
   readonly engine: Pick<Engine, 'ask'>
   readonly leases: () => Pick<Leases, 'available' | 'attach' | 'detach'>
   readonly quotaBytes: number
@@ -111,11 +113,25 @@ export class Logins {
     if ('refuse' in nexus) return nexus
     if ('joins' in nexus) return this.#join(connection, request, nexus.joins)
     connection.cid = request.cid
+    const begin = () => this.#begin(connection, request, nexus)
+    const opened = await (target ? this.#parts.luns.login(target.name, session.id, begin) : begin())
+    if ('refuse' in opened) registry.close(session.id)
+    return opened
+  }
+
+  /** The nexus is the session's: gives it its disks. The target is looked up again, since it may have others by now. */
+  async #begin(
+    connection: HostedConnection,
+    request: Open,
+    nexus: { tsih: number; reinstated: boolean },
+  ): Promise<Opened> {
+    const { identification, registry } = this.#parts
+    const { session } = connection
+    const permit = identification.permit(request)
+    if ('refuse' in permit) return permit
+    const { target, user } = permit
     const opened = await this.#furnish(connection, target)
-    if ('refuse' in opened) {
-      registry.close(session.id)
-      return opened
-    }
+    if ('refuse' in opened) return opened
     session.login = {
       initiator: printable(request.initiatorName),
       target: target?.name ?? 'discovery',

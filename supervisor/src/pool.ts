@@ -34,7 +34,7 @@ export interface PoolOptions {
   readonly attach: (slot: number, enginePort: MessagePort) => Promise<unknown>
   readonly detach: (slot: number) => Promise<unknown>
   /** Answers what a connection asks; the value becomes the reply. */
-  readonly serve: (request: SupervisorRequest) => Promise<unknown>
+  readonly serve: (request: Exclude<SupervisorRequest, { kind: 'notice.done' }>) => Promise<unknown>
   /** Called when no worker is left and none will come. */
   readonly onFailure: (why: string) => void
 }
@@ -158,7 +158,11 @@ export class SessionPool {
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
     void worker.gone.then(() => this.#bury(worker))
-    const serve = answer(ready.supervisorPort, isSupervisorRequest, request => this.#options.serve(request))
+    const serve = answer(ready.supervisorPort, isSupervisorRequest, request => {
+      if (request.kind !== 'notice.done') return this.#options.serve(request)
+      worker.answered(request.noticeId)
+      return {}
+    })
     ready.supervisorPort.on('message', (message: unknown) => {
       try {
         serve(message)

@@ -21,10 +21,12 @@ import { Listener } from './listener.js'
 import type { Log } from './log.js'
 import { LoginPenalty } from './login-penalty.js'
 import { Logins } from './logins.js'
+import { LunChange } from './lun-change.js'
 import { NexusRegistry } from './nexus-registry.js'
 import { SessionPool } from './pool.js'
 import { type EndLimits, SessionHost } from './session-host.js'
 import { openStateStore } from './state-store.js'
+import { changeDisks, type DiskChange, growDisk } from './target-disks.js'
 import { resetTarget } from './target-reset.js'
 import { TargetDirectory, volumeSpec } from './targets.js'
 
@@ -59,6 +61,7 @@ export class Server {
   readonly #http: HttpListener
   readonly #leases: Leases
   readonly #store: StateStore
+  readonly #luns: LunChange
 
   private constructor(parts: {
     options: ServerOptions
@@ -73,6 +76,7 @@ export class Server {
     http: HttpListener
     leases: Leases
     store: StateStore
+    luns: LunChange
   }) {
     this.config = parts.options.config
     this.#log = parts.options.log
@@ -87,6 +91,7 @@ export class Server {
     this.#http = parts.http
     this.#leases = parts.leases
     this.#store = parts.store
+    this.#luns = parts.luns
   }
 
   /** Starts everything; rejects with one line when something cannot be, and ends what runs by then. */
@@ -117,10 +122,10 @@ export class Server {
     })
     undo.push(() => engine.terminate())
     for (const target of directory.shared()) {
-      for (const disk of target.disks) {
-        await engine.ask({ kind: 'volume.open', spec: volumeSpec(target, disk, { id: 0, quotaBytes: 0 }) })
-      }
+      const specs = target.disks.map(disk => volumeSpec(target, disk, { id: 0, quotaBytes: 0 }))
+      await Promise.all(specs.map(spec => engine.ask({ kind: 'volume.open', spec })))
     }
+    const luns = new LunChange({ hosts: () => host, log })
     const leases: Leases = new Leases({
       store,
       engine,
@@ -129,6 +134,7 @@ export class Server {
       folder: join(config.dataDir, 'leases'),
       log,
       endSession: (id, why) => host.end(id, 'dropped', why),
+      sessions: luns,
     })
     await leases.start()
     const admission = new Admission(config.free)
@@ -141,6 +147,7 @@ export class Server {
     const httpPenalty = new LoginPenalty({ holdsForLoopback: config.free.capLoopback })
     const logins = new Logins({
       hosts: () => host,
+      luns,
       registry,
       identification: new Identification({ directory, access, penalty }),
       access,
@@ -204,6 +211,7 @@ export class Server {
       http,
       leases,
       store,
+      luns,
     })
   }
 
@@ -228,6 +236,16 @@ export class Server {
   reloadCatalog(): void {
     this.#catalog.reload()
     this.#log.info({ event: 'catalog.reloaded', images: this.#catalog.images().size })
+  }
+
+  /** Adds disks to an operator's target (full iSCSI name), or takes them from it, see `changeDisks`. */
+  changeDisks(target: string, change: DiskChange): Promise<void> {
+    return changeDisks(target, change, { directory: this.#directory, engine: this.#engine, luns: this.#luns })
+  }
+
+  /** Grows a disk of an operator's target, see `growDisk`. */
+  growDisk(target: string, lun: number, sizeBytes: number): Promise<void> {
+    return growDisk(target, { lun, sizeBytes }, { directory: this.#directory, engine: this.#engine })
   }
 
   /** No new connection, no new login. */

@@ -118,6 +118,12 @@ export class TargetDirectory {
     return [...this.#fixed.values(), ...ofImages]
   }
 
+  /** Gives an operator's target other disks, for logins from now on; `LunChange` is for who is logged in. */
+  setDisks(target: Target, disks: readonly Disk[]): void {
+    const leaf = target.name.slice(`${this.#config.iqnPrefix}:`.length)
+    this.#fixed.set(leaf, { ...target, disks: disks.toSorted((a, b) => a.lun - b.lun) })
+  }
+
   /** The operator's targets. */
   shared(): Target[] {
     return [...this.#fixed.values()].filter(target => !target.private)

@@ -6,6 +6,9 @@
 import type { Worker } from 'node:worker_threads'
 import type { SupervisorNotice, WorkerReady } from '@scsipub/contract'
 
+/** A notice that the worker answers by `notice.done`. */
+type AnsweredNotice = Extract<SupervisorNotice, { noticeId: number }>
+
 export class WorkerLife {
   readonly threadId: number
   readonly slot: number
@@ -14,6 +17,10 @@ export class WorkerLife {
   /** Settles when the thread is no more. */
   readonly gone: Promise<void>
   readonly #port: WorkerReady['supervisorPort']
+  /** Who waits for an answer, by notice. */
+  readonly #asked = new Map<number, () => void>()
+  #lastNotice = 0
+  #isGone = false
 
   constructor({ threadId, slot, supervisorPort }: WorkerReady, thread: Worker | undefined) {
     this.threadId = threadId
@@ -23,6 +30,10 @@ export class WorkerLife {
       // A thread that the pool has dropped already is known only by its port, which closes as the thread ends.
       if (thread) thread.once('exit', () => resolve())
       else supervisorPort.once('close', () => resolve())
+    })
+    void this.gone.then(() => {
+      this.#isGone = true
+      for (const noticeId of [...this.#asked.keys()]) this.answered(noticeId)
     })
   }
 
@@ -34,5 +45,22 @@ export class WorkerLife {
   /** Tells the worker something; without effect when it is gone. */
   tell(notice: SupervisorNotice): void {
     this.#port.postMessage(notice)
+  }
+
+  /** Tells the worker something and resolves when it has done it, or is gone with all that it had. */
+  ask(notice: Omit<AnsweredNotice, 'noticeId'>): Promise<void> {
+    if (this.#isGone) return Promise.resolve()
+    this.#lastNotice = (this.#lastNotice + 1) >>> 0
+    const noticeId = this.#lastNotice
+    return new Promise(resolve => {
+      this.#asked.set(noticeId, resolve)
+      this.tell({ ...notice, noticeId })
+    })
+  }
+
+  /** The worker has done what it was told. */
+  answered(noticeId: number): void {
+    this.#asked.get(noticeId)?.()
+    this.#asked.delete(noticeId)
   }
 }

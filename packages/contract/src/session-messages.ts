@@ -7,7 +7,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ChapProven, LoginAuth } from '@scsipub/iscsi'
 import type { JTDDataType } from 'ajv/dist/core.js'
-import type { VolumeDescriptor } from './volume.js'
+import { type VolumeDescriptor, volumeDescriptorSchema } from './volume.js'
 
 /**
  * One accepted connection. `fd` is a duplicate that the worker owns and closes; addresses are `ip:port` (IPv6 in brackets)
@@ -112,11 +112,31 @@ export const supervisorRequestSchema = {
         nodes: { elements: { type: 'string' } },
       },
     },
+    // What a notice wants has been done.
+    'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
   },
 } as const
 export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
 
-/** What the supervisor tells a session worker, unasked: end one connection, or (drain) all of them. */
+const lunGrantSchema = {
+  properties: {
+    lun: { type: 'uint16' },
+    product: { type: 'string' },
+    physicalBlockBytes: { type: 'uint32' },
+    readOnly: { type: 'boolean' },
+    removable: { type: 'boolean' },
+    thin: { type: 'boolean' },
+    volume: volumeDescriptorSchema,
+  },
+} as const
+
+/** A LUN as a session sees it. `product` ≤ 16 ASCII characters; `thin`: blocks can be given back. */
+export type LunGrant = Omit<JTDDataType<typeof lunGrantSchema>, 'volume'> & { volume: VolumeDescriptor }
+
+/**
+ * What the supervisor tells a session worker, unasked: end one connection, or (drain) all of them; take LUNs from a session and give it others.
+ * A notice with a `noticeId` is answered by `notice.done`, `session.luns` once nothing touches the volumes of the LUNs that were taken.
+ */
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
   mapping: {
@@ -128,20 +148,19 @@ export const supervisorNoticeSchema = {
       },
     },
     'worker.drain': { properties: { deadlineMs: { type: 'uint32' }, why: { type: 'string' } } },
+    'session.luns': {
+      properties: {
+        noticeId: { type: 'uint32' },
+        sessionId: { type: 'uint32' },
+        add: { elements: lunGrantSchema },
+        remove: { elements: { type: 'uint16' } },
+      },
+    },
   },
 } as const
-export type SupervisorNotice = JTDDataType<typeof supervisorNoticeSchema>
-
-/** A LUN as a session sees it. `product` ≤ 16 ASCII characters; `thin`: blocks can be given back. */
-export interface LunGrant {
-  lun: number
-  product: string
-  physicalBlockBytes: number
-  readOnly: boolean
-  removable: boolean
-  thin: boolean
-  volume: VolumeDescriptor
-}
+type SupervisorNoticeData = JTDDataType<typeof supervisorNoticeSchema>
+export type LunsNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.luns' }>, 'add'> & { add: LunGrant[] }
+export type SupervisorNotice = Exclude<SupervisorNoticeData, { kind: 'session.luns' }> | LunsNotice
 
 /** A login that is refused: the status of the Login Response [7143 §11.13.5], the reason for the log, and where else to go. */
 export interface LoginRefusal {
@@ -170,4 +189,5 @@ export interface SupervisorReplies {
   'targets.list': { targets: TargetListing[] }
   'target.reset': Record<string, never>
   'nexus.ports': { ports: string[] }
+  'notice.done': Record<string, never>
 }

@@ -12,6 +12,7 @@ import type { FieldPointer, Sense } from './sense.js'
 import type { SenseCode } from './sense-codes.js'
 import { senseCodes } from './sense-codes.js'
 import { status } from './status.js'
+import type { UnitAttention } from './unit-attention.js'
 
 /** What a command does to the state of the unit that all of its nexuses share. */
 export type UnitChange =
@@ -26,8 +27,8 @@ export type UnitChange =
 export type Outcome =
   /** Ended without data. `sense` goes with CHECK CONDITION only. */
   | { readonly kind: 'status'; readonly status: number; readonly sense?: Sense }
-  /** Parameter data, already cut to the allocation length; status GOOD. */
-  | { readonly kind: 'dataIn'; readonly data: Buffer }
+  /** Parameter data, already cut to the allocation length; status GOOD. `clears`: a condition that is thereby gone on every LUN of the I_T nexus. */
+  | { readonly kind: 'dataIn'; readonly data: Buffer; readonly clears?: UnitAttention }
   /** Read `blocks` ≥ 1 blocks; with `fua`, not from a volatile cache that the medium does not match. */
   | { readonly kind: 'read'; readonly lba: number; readonly blocks: number; readonly fua: boolean }
   /** Write `blocks` ≥ 1 blocks; with `fua`, GOOD only once they are on stable storage. */
@@ -111,7 +112,7 @@ export function invalidFieldInCdb(field: FieldPointer): Outcome {
  * Parameter data cut to the ALLOCATION LENGTH; cutting is never an error, and length fields in the data are not adjusted
  * [SPC-4 §4.2.5.6].
  */
-export function dataIn(data: Buffer, allocationLength: number): Outcome {
+export function dataIn(data: Buffer, allocationLength: number): Extract<Outcome, { kind: 'dataIn' }> {
   return { kind: 'dataIn', data: data.length > allocationLength ? data.subarray(0, allocationLength) : data }
 }
 

@@ -75,12 +75,17 @@ t.test('INQUIRY leaves it pending [SPC-4 §6.6.1]', async t => {
   t.same(context.nexus.unitAttentions, [powerOnOccurred, reportedLunsDataChanged])
 })
 
-t.test('REPORT LUNS clears 3F/0E and leaves the others [SPC-4 §6.33]', async t => {
-  const context = contextOf()
-  context.nexus.unitAttentions.push(powerOnOccurred, reportedLunsDataChanged)
-  t.equal(send('a0 00 00 00 00 00 00 00 10 00 00 00', context).kind, 'dataIn')
-  t.same(context.nexus.unitAttentions, [powerOnOccurred])
-})
+t.test(
+  'REPORT LUNS is carried out before what is pending, and clears 3F/0E on all LUNs [SPC-4 §6.33, SAM-5 §5.14]',
+  async t => {
+    const context = contextOf()
+    context.nexus.unitAttentions.push(powerOnOccurred, reportedLunsDataChanged)
+    t.match(send('a0 00 00 00 00 00 00 00 10 00 00 00', context), { kind: 'dataIn', clears: reportedLunsDataChanged })
+    t.same(context.nexus.unitAttentions, [powerOnOccurred, reportedLunsDataChanged], 'the queues are the caller’s')
+    t.notMatch(send('a0 00 00 00 00 00 00 00 00 0f 00 00', context), { clears: reportedLunsDataChanged }, 'refused')
+    t.notMatch(send('12 00 00 00 24 00', context), { clears: reportedLunsDataChanged }, 'INQUIRY clears nothing')
+  },
+)
 
 t.test('REQUEST SENSE returns the condition as data, which clears it [SPC-4 §6.39]', async t => {
   const context = contextOf()

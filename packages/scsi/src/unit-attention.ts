@@ -42,7 +42,7 @@ export function takeUnitAttention(queue: UnitAttention[]): UnitAttention | undef
   return queue.shift()
 }
 
-/** Clears one condition, if pending. REPORT LUNS does this with 3F/0E [SPC-4 §6.33]. */
+/** Clears one condition, if pending, as an outcome that `clears` it wants. */
 export function clearUnitAttention(queue: UnitAttention[], condition: UnitAttention): void {
   const index = queue.findIndex(pending => same(pending, condition))
   if (index >= 0) queue.splice(index, 1)

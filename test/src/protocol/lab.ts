@@ -12,13 +12,13 @@ export const BLANK = iqn('blank')
 /** Blocks of the default blank disk. */
 export const BLANK_BLOCKS = (64 << 20) / BLOCK
 
-export function portal(server: Server): PortalAddress {
+export function portal(server: Pick<Server, 'port'>): PortalAddress {
   return { host: '127.0.0.1', port: server.port }
 }
 
 /** Logs in to the blank disk unless told otherwise, gives the session to `use`, and closes the connection. */
 export async function withSession(
-  server: Server,
+  server: Pick<Server, 'port'>,
   options: LoginOptions,
   use: (initiator: Initiator) => Promise<void>,
 ): Promise<void> {
@@ -49,7 +49,7 @@ export function cdbOf(hex: string): Buffer {
 
 /** Gives several sessions of one target to `use`, each on the worker that has the fewest, and closes them. */
 export async function withSessions(
-  server: Server,
+  server: Pick<Server, 'port'>,
   { count, ...options }: LoginOptions & { count: number },
   use: (...initiators: Initiator[]) => Promise<void>,
 ): Promise<void> {

@@ -7,7 +7,6 @@ import { encodeLun, REPORT_LUNS_WLUN } from '../lun.js'
 import type { Outcome } from '../outcome.js'
 import { dataIn, invalidFieldInCdb } from '../outcome.js'
 import { senseCodes } from '../sense-codes.js'
-import { clearUnitAttention } from '../unit-attention.js'
 
 export const reportLunsCdb = cdb(12, { selectReport: u8(2), allocationLength: u32(6) })
 
@@ -16,11 +15,8 @@ const header = layout(8, { lunListLength: u32(0) })
 /** Least ALLOCATION LENGTH: the header and one LUN [SPC-4 §6.33]. */
 const MIN_ALLOCATION_BYTES = 16
 
-/**
- * The LUNs of the target that this nexus may see. Clears 3F/0E for this nexus; the other logical units of the same I_T nexus have
- * queues of their own, which the caller clears [SPC-4 §6.33].
- */
-export function reportLuns(cdb: Buffer, offset: number, { target, nexus }: Context): Outcome {
+/** The LUNs of the target that this nexus may see. Clears 3F/0E, on all logical units of the I_T nexus [SPC-4 §6.33, SAM-5 §5.14]. */
+export function reportLuns(cdb: Buffer, offset: number, { target }: Context): Outcome {
   const { get, pointer } = reportLunsCdb
   const luns = selected(get.selectReport(cdb, offset), target.luns)
   if (luns === undefined) return invalidFieldInCdb(pointer.selectReport)
@@ -30,8 +26,7 @@ export function reportLuns(cdb: Buffer, offset: number, { target, nexus }: Conte
   const data = Buffer.alloc(header.size + luns.length * 8)
   header.set.lunListLength(data, 0, luns.length * 8)
   for (const [index, lun] of luns.entries()) encodeLun(lun, data, header.size + index * 8)
-  clearUnitAttention(nexus.unitAttentions, senseCodes.reportedLunsDataChanged)
-  return dataIn(data, allocationLength)
+  return { ...dataIn(data, allocationLength), clears: senseCodes.reportedLunsDataChanged }
 }
 
 /** [SPC-4 §6.33, SELECT REPORT]: 0 without well known units, 1 only those, 2 all. */
