@@ -31,15 +31,18 @@ const MAX_ATTEMPTS = 3
 export class LeaseBook {
   readonly #store: StateStore
   readonly #log: Log
+  readonly #owing: () => void
   readonly #leases = new Map<string, Lease>()
   /** Leases whose record in the store may not be what is known of them. */
   readonly #unwritten = new Set<Lease>()
   /** Records of which nothing can be made, and why. */
   readonly damaged = new Map<string, string>()
 
-  constructor(store: StateStore, log: Log) {
+  /** `owing` is called when a record could not be written. */
+  constructor(store: StateStore, log: Log, owing: () => void) {
     this.#store = store
     this.#log = log
+    this.#owing = owing
   }
 
   get size(): number {
@@ -78,6 +81,7 @@ export class LeaseBook {
     } catch (error) {
       if (!(error instanceof StateError)) throw error
       this.#unwritten.add(lease)
+      this.#owing()
       throw leaseError('store-unavailable', `the state store does not answer: ${error.message}`)
     }
     this.#unwritten.delete(lease)

@@ -48,9 +48,9 @@ export class LeaseKeeper {
     return this.#turns.run(id, action)
   }
 
-  /** Logins are possible from now on. */
+  /** Logins are possible from now on, if they were not before. */
   opened(): void {
-    this.#openSince = this.#parts.now()
+    this.#openSince ??= this.#parts.now()
   }
 
   /** Logins are not possible for now, so no lease comes to its end. */

@@ -10,6 +10,7 @@ import type { Catalog } from '../catalog.js'
 import type { Engine } from '../engine.js'
 import type { Log } from '../log.js'
 import type { LeaseTargets } from '../targets.js'
+import { Deadlines } from './deadlines.js'
 import { NEW_LIFE } from './lease.machine.js'
 import { type Lease, LeaseBook } from './lease-book.js'
 import { leaseError } from './lease-error.js'
@@ -55,6 +56,8 @@ export interface LeasesParts {
   readonly now?: () => number
 }
 
+const RETRY_MS = 5_000
+
 export class Leases {
   readonly #parts: LeasesParts
   readonly #now: () => number
@@ -68,14 +71,18 @@ export class Leases {
   readonly #logins: LeaseLogins
   readonly #luns: LeaseLuns
   readonly #images: LeaseImages
+  /** For what failed though the store is there. */
+  readonly #retry: Deadlines
   #loaded = false
+  #isReconciling = false
   #afterwards: Promise<void> = Promise.resolve()
 
   /** Reads the ledger; throws system errors when that cannot be done. */
   constructor(parts: LeasesParts) {
     this.#parts = parts
     this.#now = parts.now ?? Date.now
-    this.#book = new LeaseBook(parts.store, parts.log)
+    this.#retry = new Deadlines(() => void this.#reconcile(), this.#now)
+    this.#book = new LeaseBook(parts.store, parts.log, () => this.#tryLater())
     this.#ledger = new LeaseLedger(parts.folder)
     this.#volumes = new LeaseVolumes(parts.engine, parts.log)
     const own = { book: this.#book, volumes: this.#volumes, log: parts.log, now: this.#now }
@@ -233,6 +240,7 @@ export class Leases {
 
   /** Settles when all that was begun is done; nothing is begun by time any more. */
   async close(): Promise<void> {
+    this.#retry.close()
     await this.#afterwards
     await this.#keeper.close()
   }
@@ -262,14 +270,30 @@ export class Leases {
       })
     } catch (error) {
       if (!(error instanceof StateError)) throw error
+      this.#tryLater()
       log.debug({ event: 'leases.unavailable', why: error.message }) // the store's own line says what it means
     }
   }
 
-  /** The store is there again: what could not be written is written. */
+  #tryLater(): void {
+    this.#retry.set('store', this.#now() + RETRY_MS)
+  }
+
+  /** The store is there again, or may answer by now: what could not be read is read, what could not be written is written. */
   async #reconcile(): Promise<void> {
+    if (this.#isReconciling) return this.#tryLater()
+    if (!this.#parts.store.available) return // it tells when it is there again
+    this.#isReconciling = true
+    try {
+      if (this.#loaded) await this.#writeWhatIsOwed()
+      else await this.#load()
+    } finally {
+      this.#isReconciling = false
+    }
+  }
+
+  async #writeWhatIsOwed(): Promise<void> {
     const { log } = this.#parts
-    if (!this.#loaded) return this.#load()
     this.#keeper.opened()
     const waiting = [...this.#book.all()].filter(lease => lease.life.stage === 'evicting' || this.#book.owes(lease))
     for (const lease of waiting) {
