@@ -123,7 +123,7 @@ export class RedisKeeper {
       try {
         await this.#beat(link, probe)
       } catch (error) {
-        if (troubleOf(error).reconnect) throw error
+        if (troubleOf(error).reconnect) throw await link.ended // the first reason, which may be another operation's
         this.#out(troubleOf(error))
         continue
       }

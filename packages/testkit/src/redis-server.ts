@@ -6,8 +6,9 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -22,6 +23,8 @@ export interface RedisOptions {
   readonly password?: string
   /** Lines of redis.conf, such as `{ maxmemory: '2mb' }`; they come last, so they win. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Makes it a sentinel instead: the lines of its file, such as `sentinel monitor main 127.0.0.1 6379 1`. */
+  readonly sentinel?: readonly string[]
 }
 
 export class RedisServer {
@@ -54,18 +57,8 @@ export class RedisServer {
   async start(): Promise<void> {
     if (this.#child) throw new Error('this redis-server is running')
     mkdirSync(this.#options.folder, { recursive: true })
-    const settings: Record<string, string> = {
-      port: String(this.port),
-      bind: '127.0.0.1',
-      dir: this.#options.folder,
-      save: '',
-      appendonly: 'yes',
-      appendfsync: 'always',
-      ...(this.#password !== undefined && { requirepass: this.#password }),
-      ...this.#options.settings,
-    }
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'redis-server', ...args], {
+    const command = this.#options.sentinel ? this.#sentinelCommand(this.#options.sentinel) : this.#serverCommand()
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'redis-server', ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
@@ -114,6 +107,30 @@ export class RedisServer {
       throw new Error(`redis-cli ${args[0]}: ${error.stdout ?? ''}${error.stderr ?? error.message}`)
     })
     return stdout.replace(/\n$/, '')
+  }
+
+  #serverCommand(): string[] {
+    const settings: Record<string, string> = {
+      port: String(this.port),
+      bind: '127.0.0.1',
+      dir: this.#options.folder,
+      save: '',
+      appendonly: 'yes',
+      appendfsync: 'always',
+      'shutdown-timeout': '0', // no waiting for replicas
+      'repl-diskless-sync-delay': '0',
+      ...(this.#password !== undefined && { requirepass: this.#password }),
+      ...this.#options.settings,
+    }
+    return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+  }
+
+  /** A sentinel keeps what it learns in its file, which is made anew with every start. */
+  #sentinelCommand(lines: readonly string[]): string[] {
+    const { folder } = this.#options
+    const file = join(folder, 'sentinel.conf')
+    writeFileSync(file, [`port ${this.port}`, 'bind 127.0.0.1', `dir ${folder}`, ...lines, ''].join('\n'))
+    return [file, '--sentinel']
   }
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
