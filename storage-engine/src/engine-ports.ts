@@ -145,6 +145,8 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       workers.remove(request.slot)
       await engine.detach(request.slot)
       return {}
+    case 'engine.ping':
+      return {}
     case 'engine.close':
       try {
         await engine.close()

@@ -14,6 +14,7 @@ import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
 import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
+import { readinessOf } from './http/readiness.js'
 import { Identification } from './identification.js'
 import { knownPorts } from './known-ports.js'
 import { Leases } from './leases/leases.js'
@@ -186,14 +187,22 @@ export class Server {
     const http = await HttpListener.open(config.listen.http, {
       log,
       accounts,
+      leases,
+      catalog,
+      directory,
       authentication: new Authentication({ accounts, adminToken: config.admin.token, penalty: httpPenalty, log }),
-      readiness: () => {
-        const faults = [pool.usableWorkers > 0 ? undefined : 'no session worker is up', stateFault()]
-        return faults.flatMap(detail => (detail === undefined ? [] : [{ detail }]))
-      },
+      tiers: config.tiers,
+      blankBytes: config.free.blankBytes,
+      iqnPrefix: config.iqnPrefix,
+      portal: () => ({ advertise: config.advertise.iscsi, listens: listener.address }),
+      readiness: readinessOf({ stateFault, engine, pool, workers: config.workers }),
     })
     undo.push(() => http.close())
-    const listener = await Listener.open(config.listen.iscsi, { admission, log, take: accepted => host.host(accepted) })
+    const listener: Listener = await Listener.open(config.listen.iscsi, {
+      admission,
+      log,
+      take: accepted => host.host(accepted),
+    })
     if (config.free.maxSessions === 0 || admission.maxConnections < config.free.maxSessions) {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })

@@ -41,6 +41,8 @@ export const engineRequestSchema = {
     'snapshot.destroy': { properties: { id: { type: 'uint32' }, snapshotId: { type: 'string' } } },
     'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} } },
     'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } } },
+    /** Answered at once: the thread is alive. */
+    'engine.ping': { properties: { id: { type: 'uint32' } } },
     'engine.close': { properties: { id: { type: 'uint32' } } },
   },
 } as const
@@ -148,6 +150,7 @@ export interface EngineReplies {
   'snapshot.destroy': Record<string, never>
   'worker.attach': Record<string, never>
   'worker.detach': Record<string, never>
+  'engine.ping': Record<string, never>
   'engine.close': Record<string, never>
   'volume.materialise': VolumeFiles
   'volume.renew': VolumeDescriptor

@@ -1,19 +1,16 @@
 /** Accounts over HTTP, as an operator makes and revokes them. Real server, real store. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { ADMIN_TOKEN, call, refusedWith } from '../fixtures/http-calls.js'
 import { start } from '../fixtures/steps.js'
 
 const token = ADMIN_TOKEN
 
-async function api(t: Test, env: NodeJS.ProcessEnv = { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN }) {
-  const server = start(t, { env })
-  return { server, api: await server.api() }
-}
+const server = start(t, { env: { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN, SCSIPUB_FREE_CAPLOOPBACK: 'true' } })
+const at = await server.api()
 
 t.test('an account is made, listed and revoked', async t => {
-  const { api: at } = await api(t)
   const made = await call(at, 'POST /api/admin/accounts', { token, body: { name: 'Ada & söhne', tier: 'paid' } })
   t.equal(made.status, 201)
   const { id, api_key: key, ...rest } = made.body
@@ -26,7 +23,6 @@ t.test('an account is made, listed and revoked', async t => {
 })
 
 t.test('the key is in nothing that is kept or logged; its digest is', async t => {
-  const { server, api: at } = await api(t)
   const { body } = await call(at, 'POST /api/admin/accounts', { token, body: { name: 'a' } })
   const secret = body.api_key.slice(-43)
   const stored = readFileSync(join(server.dataDir, 'state', 'data.mdb'), 'latin1')
@@ -38,14 +34,13 @@ t.test('the key is in nothing that is kept or logged; its digest is', async t =>
 })
 
 t.test('without admin.token there are no administrator calls, and the answer says what to set', async t => {
-  const { api: at } = await api(t, {})
+  const at = await start(t).api()
   const answer = await call(at, 'GET /api/admin/accounts', { token })
   refusedWith(t, answer, 'admin-disabled')
   t.match(answer.body.detail, /admin\.token.*SCSIPUB_ADMIN_TOKEN/)
 })
 
 t.test('administrator calls want the token, all of it', async t => {
-  const { api: at } = await api(t)
   refusedWith(t, await call(at, 'GET /api/admin/accounts'), 'unauthenticated')
   for (const wrong of [token.slice(1), `${token}x`, 'x'])
     refusedWith(t, await call(at, 'GET /api/admin/accounts', { token: wrong }), 'admin-token-invalid')
@@ -56,12 +51,10 @@ t.test('administrator calls want the token, all of it', async t => {
 })
 
 t.test('a stranger is refused before anybody reads what was sent', async t => {
-  const { api: at } = await api(t)
   refusedWith(t, await call(at, 'POST /api/admin/accounts', { body: 'no JSON' }), 'unauthenticated')
 })
 
 t.test('wrong tokens are answered later and later', async t => {
-  const { api: at } = await api(t, { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN, SCSIPUB_FREE_CAPLOOPBACK: 'true' })
   const took: number[] = []
   for (let attempt = 0; attempt < 4; attempt++) {
     const began = performance.now()
@@ -75,7 +68,6 @@ t.test('wrong tokens are answered later and later', async t => {
 })
 
 t.test('every fault of a body is told at once', async t => {
-  const { api: at } = await api(t)
   const answer = await call(at, 'POST /api/admin/accounts', { token, body: { name: '', tier: 'A b', extra: 1 } })
   refusedWith(t, answer, 'invalid-request')
   t.match(answer.body.errors.map((error: { path: string }) => error.path).sort(), ['extra', 'name', 'tier'])

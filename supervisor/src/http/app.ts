@@ -48,6 +48,7 @@ export async function createApp(log: Log, addCalls: (app: Api) => void): Promise
     addWithRefusals(scope.withTypeProvider<TypeBoxTypeProvider>(), addCalls)
   })
   app.server.maxConnections = MAX_CONNECTIONS
+  await app.ready()
   return app
 }
 

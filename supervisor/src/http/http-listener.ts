@@ -3,14 +3,11 @@ import type { Address } from '@scsipub/config'
 import { listenFault } from '../listener.js'
 import type { Log } from '../log.js'
 import { formatPeer } from '../peer.js'
-import { type AdminParts, addAdmin } from './admin.js'
 import { type Api, createApp } from './app.js'
-import { addHealth, type Readiness } from './health.js'
-import { addDocument } from './openapi.js'
+import { addCalls, type CallParts } from './calls.js'
 
-export interface HttpParts extends AdminParts {
+export interface HttpParts extends CallParts {
   readonly log: Log
-  readonly readiness: Readiness
 }
 
 /** How long requests may take to end by themselves when the server stops. */
@@ -26,11 +23,7 @@ export class HttpListener {
 
   /** Listens; rejects with a line that a person can act on. */
   static async open({ host, port }: Address, parts: HttpParts): Promise<HttpListener> {
-    const app = await createApp(parts.log, calls => {
-      addHealth(calls, parts.readiness)
-      addAdmin(calls, parts)
-      addDocument(calls)
-    })
+    const app = await createApp(parts.log, calls => addCalls(calls, parts))
     try {
       await app.listen({ host, port, listenTextResolver: () => '' })
     } catch (error) {

@@ -14,6 +14,7 @@ const options = {
   verbose: true,
   strict: true,
   strictTypes: false,
+  strictRequired: false,
   keywords: ['x-rule'],
 } satisfies Options
 const ofBody = new Ajv(options)
@@ -22,10 +23,13 @@ const ofText = new Ajv({ ...options, coerceTypes: true })
 export const compileRequestSchema: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   (httpPart === 'body' ? ofBody : ofText).compile(schema)
 
+const OF_A_CHOICE = /\/(oneOf|anyOf)\/\d/
+
 /** The faults of a request, one a place. */
 export function requestFaults(errors: readonly FastifySchemaValidationError[]): ProblemItem[] {
   const faults = new Map<string, ProblemItem>()
   for (const error of errors as readonly ErrorObject[]) {
+    if (OF_A_CHOICE.test(error.schemaPath)) continue // the choice has its own error
     const fault = describe(error)
     if (faults.size < MAX_ERRORS && !faults.has(fault.path ?? '')) faults.set(fault.path ?? '', fault)
   }
