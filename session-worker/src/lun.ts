@@ -1,13 +1,15 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import { type Borrower, KEPT_OUT, type LunGrant, NexusAccess } from '@scsipub/contract'
+import { type Borrower, KEPT_OUT, type LunGrant, NexusAccess, VOLUME_STAGE } from '@scsipub/contract'
 import {
   type Context,
   conflictsWithReservation,
   conflictsWithReserve,
+  establishUnitAttention,
   type LogicalUnit,
   type Nexus,
+  senseCodes,
   type Target,
 } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
@@ -35,6 +37,22 @@ export class Lun implements Context {
     this.lu = new UnitFacts(grant, this.volume)
     this.volumeId = volumeId
     this.unit = new UnitState(services.engine, volumeId, borrower)
+    const { sizeBytes } = this.volume
+    if (this.volume.control.stage === VOLUME_STAGE.replaced) void this.#becomePresent(sizeBytes)
+  }
+
+  /**
+   * The volume was replaced after the descriptor was made, and those who had it by then have been told. Waits until it is known by what; if it has grown, so is
+   * this nexus told [SBC-3 §4.4.1].
+   */
+  async #becomePresent(sizeBytes: number): Promise<void> {
+    try {
+      await this.volume.admission()
+    } catch {
+      return // it has gone meanwhile, as the next command is told
+    }
+    if (this.volume.sizeBytes !== sizeBytes)
+      establishUnitAttention(this.nexus.unitAttentions, senseCodes.capacityDataChanged)
   }
 
   /** Whether a reservation keeps a command out. Runs before every command: one look at shared memory where there is none. */

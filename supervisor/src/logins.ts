@@ -8,6 +8,7 @@ import {
   RpcError,
   type SupervisorReplies,
   type SupervisorRequest,
+  type VolumeSpec,
 } from '@scsipub/contract'
 import type { Access } from './access.js'
 import type { Admission } from './admission.js'
@@ -225,7 +226,12 @@ export class Logins {
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
     const { engine, quotaBytes, log } = this.#parts
     const specs = target.disks.map(disk => volumeSpec(target, disk, { id: sessionId, quotaBytes }))
-    const results = await Promise.allSettled(specs.map(spec => engine.ask({ kind: 'volume.open', spec })))
+    // The operator's are open since the start, and may have grown since.
+    const open = (spec: VolumeSpec) =>
+      target.private
+        ? engine.ask({ kind: 'volume.open', spec })
+        : engine.ask({ kind: 'volume.reopen', volumeId: spec.volumeId })
+    const results = await Promise.allSettled(specs.map(open))
     const luns: LunGrant[] = []
     let failure: unknown
     for (const [index, disk] of target.disks.entries()) {

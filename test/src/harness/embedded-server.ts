@@ -8,7 +8,7 @@ import { createLog, Server } from '@scsipub/supervisor'
 import type { Test } from 'tap'
 import type { LogLine } from './server.js'
 
-export interface EmbeddedServer extends Pick<Server, 'changeDisks'> {
+export interface EmbeddedServer extends Pick<Server, 'changeDisks' | 'growDisk'> {
   readonly port: number
   readonly log: readonly LogLine[]
 }
@@ -16,13 +16,23 @@ export interface EmbeddedServer extends Pick<Server, 'changeDisks'> {
 const { resolve } = createRequire(import.meta.url)
 const ERROR = 50
 
+export interface EmbeddedOptions {
+  /** As in the configuration. */
+  readonly targets: readonly object[]
+  readonly workers?: number
+  /** Listen on this port of the loopback; a free one unless told. */
+  readonly port?: number
+  /** What SendTargets tells in place of the address that was connected to. */
+  readonly advertise?: string
+}
+
 /**
- * Starts a server with `targets` and as many workers, gives it to `use`, and stops it; asserts a log without errors.
+ * Starts a server, gives it to `use`, and stops it; asserts a log without errors.
  * @throws Error when it does not start
  */
 export async function withEmbeddedServer(
   t: Test,
-  { targets, workers = 2 }: { targets: readonly object[]; workers?: number },
+  { targets, workers = 2, port = 0, advertise }: EmbeddedOptions,
   use: (server: EmbeddedServer) => Promise<void>,
 ): Promise<void> {
   const log: LogLine[] = []
@@ -31,7 +41,9 @@ export async function withEmbeddedServer(
     config: loadConfig({
       env: {
         SCSIPUB_DATADIR: t.testdir(),
-        SCSIPUB_LISTEN_ISCSI: '127.0.0.1:0',
+        SCSIPUB_LISTEN_ISCSI: `127.0.0.1:${port}`,
+        ...(advertise !== undefined && { SCSIPUB_ADVERTISE_ISCSI: advertise }),
+        SCSIPUB_LISTEN_HTTP: '127.0.0.1:0',
         SCSIPUB_WORKERS: String(workers),
         SCSIPUB_TARGETS: JSON.stringify(targets),
         SCSIPUB_LOG_LEVEL: 'silent', // of the other threads, which write to standard output
@@ -47,6 +59,7 @@ export async function withEmbeddedServer(
       port: Number(server.address.split(':').at(-1)),
       log,
       changeDisks: (target, change) => server.changeDisks(target, change),
+      growDisk: (target, lun, sizeBytes) => server.growDisk(target, lun, sizeBytes),
     })
   } finally {
     server.stopAccepting()
