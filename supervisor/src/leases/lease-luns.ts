@@ -23,8 +23,7 @@ export interface LeaseLunsParts {
   readonly book: LeaseBook
   readonly keeper: LeaseKeeper
   readonly volumes: LeaseVolumes
-  /** Without it, only LUNs of suspended leases change. */
-  readonly sessions?: LunSessions | undefined
+  readonly sessions: LunSessions
   readonly iqn: (id: string) => string
   /** Keeps the ledger's copy; rejects with `LeaseError`. */
   readonly keepCopy: (record: LeaseRecord) => Promise<void>
@@ -43,7 +42,7 @@ export class LeaseLuns {
     return this.#inTurn(id, async () => {
       const { keeper, sessions, iqn } = this.#parts
       const grant = await keeper.turn(id, () => this.#add(this.usable(id), plan))
-      if (grant) await sessions?.addLuns(iqn(id), [grant])
+      if (grant) await sessions.addLuns(iqn(id), [grant])
     })
   }
 
@@ -52,7 +51,7 @@ export class LeaseLuns {
     return this.#inTurn(id, async () => {
       const { keeper, sessions, volumes, iqn } = this.#parts
       await keeper.turn(id, () => this.#strike(this.usable(id), lun))
-      await sessions?.removeLuns(iqn(id), [lun])
+      await sessions.removeLuns(iqn(id), [lun])
       await keeper.turn(id, () => volumes.remove(id, [lun]))
     })
   }
@@ -92,8 +91,7 @@ export class LeaseLuns {
     if (!lease) throw leaseError('lease-unknown', `there is no session ${id}`)
     if (lease.refused !== undefined) throw leaseError('refused', `session ${id} is refused: ${lease.refused}`)
     const { stage } = lease.life
-    if (stage !== 'suspended' && (stage !== 'attached' || !this.#parts.sessions))
-      throw leaseError('busy', `session ${id} is ${stage}`)
+    if (stage !== 'suspended' && stage !== 'attached') throw leaseError('busy', `session ${id} is ${stage}`)
     return lease
   }
 

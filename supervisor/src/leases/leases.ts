@@ -51,7 +51,7 @@ export interface LeasesParts {
   /** Ends a session; false when it would not. */
   readonly endSession: (sessionId: number, why: string) => Promise<boolean>
   /** Who is told that LUNs come and go. */
-  readonly sessions?: LunSessions
+  readonly sessions: LunSessions
   /** The wall clock, in milliseconds since 1970. */
   readonly now?: () => number
 }
