@@ -156,17 +156,18 @@ export class LeaseKeeper {
     if (lease?.life.stage === 'evicting') return this.finish(lease)
     if (lease?.life.stage !== 'suspended') return
     if (this.#openSince === undefined) return this.#deadlines.set(id, now() + warningMs(lease.record.ttlMs))
-    const at = this.deadlineOf(lease)
-    if (now() >= at) return this.evict(lease, 'ttl.over', 'nobody has used it for its time')
-    const warnAt = at - warningMs(lease.record.ttlMs)
-    if (now() < warnAt) return this.#deadlines.set(id, warnAt)
+    const warning = warningMs(lease.record.ttlMs)
+    if (now() < this.deadlineOf(lease) - warning) return this.#deadlines.set(id, this.deadlineOf(lease) - warning)
     const next = nextOf(lease.life, { type: 'ttl.near' })
     if (next) {
       lease.life = next.life
-      const { accountId } = lease.record
-      log.info({ event: 'lease.expiring', leaseId: id, accountId, expiresAt: new Date(at).toISOString() })
+      // A warning that comes late moves the end.
+      lease.record = { ...lease.record, expiresAt: Math.max(lease.record.expiresAt, now() + warning) }
+      const expiresAt = new Date(this.deadlineOf(lease)).toISOString()
+      log.info({ event: 'lease.expiring', leaseId: id, accountId: lease.record.accountId, expiresAt })
     }
-    this.#deadlines.set(id, at)
+    if (now() >= this.deadlineOf(lease)) return this.evict(lease, 'ttl.over', 'nobody has used it for its time')
+    this.#deadlines.set(id, this.deadlineOf(lease))
   }
 }
 
