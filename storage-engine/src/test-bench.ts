@@ -45,7 +45,8 @@ export function bench(dataDir: string, options: Partial<EngineOptions> = {}): Be
   return { engine, workers }
 }
 
-function ask(engine: () => StorageEngine) {
+/** A borrower's requests, answered by an engine in the same thread. */
+export function ask(engine: () => StorageEngine) {
   return (request: Extract<BorrowerRequest, { volumeId: string }>): Promise<unknown> => {
     if (request.kind === 'volume.exclusive') return engine().operate(request.volumeId, request.operation)
     if (request.kind === 'volume.renew') return engine().renew(request.volumeId)

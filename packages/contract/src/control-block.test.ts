@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ControlBlock, MAX_WORKER_SLOTS, SECTORS_PER_BITMAP_PAGE, VOLUME_STAGE } from './control-block.js'
+import { Borrower } from './borrower.js'
+import { ControlBlock, MAX_WORKER_SLOTS, SECTORS_PER_BITMAP_PAGE, UNIT_STATE, VOLUME_STAGE } from './control-block.js'
 
 t.test('a closed gate lets nobody in, and nothing is held by who tried', async t => {
   const block = ControlBlock.create(1024, 0)
@@ -63,3 +64,34 @@ t.test('marks of changed pages are taken once each, in order, whatever the size 
     { numRuns: 50 },
   )
 })
+
+t.test(
+  'a successor has the state, the reservations and the quota; what is booked and marked only with the same overlay',
+  async t => {
+    const block = ControlBlock.create(SECTORS_PER_BITMAP_PAGE, 1000)
+    block.stage = VOLUME_STAGE.materialised
+    block.charge(7)
+    block.setEverUnmapped()
+    block.markDirty(0)
+    block.setUnitState(UNIT_STATE.descriptorSense, true)
+    block.setPersistentAccess({ full: ['a'], othersRead: true })
+    block.holder = 5
+    block.closeGate()
+    const same = block.successor(40 * SECTORS_PER_BITMAP_PAGE, 'same')
+    const empty = block.successor(SECTORS_PER_BITMAP_PAGE, 'empty')
+    for (const next of [same, empty]) {
+      t.equal(next.gateClosed, true)
+      t.equal(next.inFlight(), 0)
+      t.equal(next.quotaSectors, 1000)
+      t.equal(next.unitState, block.unitState)
+      t.equal(next.holder, 5)
+      t.equal(next.accessGeneration, block.accessGeneration)
+      t.equal(next.persistentAccess(new Borrower(1, 'a')), 'full')
+      t.equal(next.persistentAccess(new Borrower(1, 'b')), 'read')
+    }
+    t.same([same.allocatedSectors, same.everUnmapped, same.takeDirty()], [7, true, [0]])
+    t.same([empty.allocatedSectors, empty.everUnmapped, empty.takeDirty()], [0, false, []])
+    same.markDirty(39)
+    t.same(same.takeDirty(), [39])
+  },
+)
