@@ -12,7 +12,12 @@ import { tap } from './tap.mjs'
 const BIN = 'node_modules/.bin'
 
 /** Debian packages by workspace and by folder of test/src; every other one needs none. */
-const DEBIAN = { testkit: REDIS, state: REDIS, supervisor: REDIS, interop: [...INITIATORS, ...GUESTS, ...FIRMWARE] }
+const DEBIAN = {
+  testkit: REDIS,
+  state: REDIS,
+  supervisor: REDIS,
+  interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
+}
 
 /**
  * @typedef {{ passed: number, failed: number, output: string }} StepResult

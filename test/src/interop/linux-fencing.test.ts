@@ -1,4 +1,4 @@
-// Two Linux machines fence each other on a shared disk by fence_scsi, the agent that Pacemaker calls, with a restart of the server and a change of ISID in
+// Two Linux machines fence each other on a leased disk by fence_scsi, the agent that Pacemaker calls, with a restart of the server and a change of ISID in
 // between. Then every command that changes anything: refused to the node that was fenced, done for the one that is registered.
 //
 // Left out: Pacemaker, which decides when to fence; and paths through device mapper, which are in linux-multipath.test.ts.
@@ -7,12 +7,12 @@ import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
-import { operatorsDisk } from '../harness/shared-disk.js'
+import { ADMIN, leaseDisk } from '../harness/shared-disk.js'
 import { fencedCommands } from './fenced-commands.js'
-import { LinuxNode } from './linux-node.js'
+import { LinuxNode, type NodeOptions } from './linux-node.js'
 import { PREPARE_BLOCKS } from './linux-tools.js'
 
-const { target, disk } = operatorsDisk('shared', 8 << 20)
+const DISK_BYTES = 8 << 20
 const WERO = /Write Exclusive, registrants only/i
 /** As sg_raw prints it. Its exit code for that is not always the same. */
 const CONFLICT = /SCSI Status: Reservation Conflict/
@@ -21,14 +21,15 @@ const TWO = 'b2'
 
 t.test('fence_scsi on two Linux nodes', async t => {
   const port = await freePort()
-  const config = { workers: 3, targets: [target] }
-  const options = { port, config, dataDir: t.testdir() }
+  const options = { port, config: { workers: 3, admin: ADMIN }, dataDir: t.testdir() }
   await withGuests(['one', 'two'], async (first, second) => {
     try {
-      const [one, two] = [await node(first, port), await node(second, port)]
+      let nodes: [LinuxNode, LinuxNode] | undefined
       await t.test('both nodes unfence themselves', async t => {
-        await withServer(t, options, async () => {
-          for (const node of [one, two]) await node.login()
+        await withServer(t, options, async server => {
+          const disk = await leaseDisk(server, DISK_BYTES)
+          const [one, two] = [await node(first, { port, disk }), await node(second, { port, disk })]
+          nodes = [one, two]
           await unfence(one, ONE)
           await unfence(two, TWO)
           t.same(await one.keys(), [ONE, TWO])
@@ -40,6 +41,8 @@ t.test('fence_scsi on two Linux nodes', async t => {
       })
       await t.test('the server comes back; a node comes back under another ISID; one fences the other', async t => {
         await withServer(t, options, async () => {
+          if (!nodes) throw new Error('no node has logged in')
+          const [one, two] = nodes
           for (const node of [one, two]) await node.ready()
           t.same(await one.keys(), [ONE, TWO], 'registrations outlive the server')
           await bothWrite(t, one, two)
@@ -54,9 +57,12 @@ t.test('fence_scsi on two Linux nodes', async t => {
   })
 })
 
-async function node(guest: LiveGuest, port: number): Promise<LinuxNode> {
+/** A guest that has logged in. */
+async function node(guest: LiveGuest, options: NodeOptions): Promise<LinuxNode> {
   await guest.must(PREPARE_BLOCKS)
-  return LinuxNode.setUp(guest, { port, disk })
+  const node = await LinuxNode.setUp(guest, options)
+  await node.login()
+  return node
 }
 
 async function unfence({ guest }: LinuxNode, key: string): Promise<void> {

@@ -1,15 +1,15 @@
-// Two Linux machines with two sessions each to a shared disk, which device mapper makes one device of: they fence each other by fence_mpath, whose
+// Two Linux machines with two sessions each to a leased disk, which device mapper makes one device of: they fence each other by fence_mpath, whose
 // mpathpersist registers a key on every path, and by fence_scsi on the same device. Each session has an ISID of its own, so that each path is another nexus.
 
 import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
-import { operatorsDisk } from '../harness/shared-disk.js'
-import { LinuxNode } from './linux-node.js'
+import { ADMIN, leaseDisk } from '../harness/shared-disk.js'
+import { LinuxNode, type NodeOptions } from './linux-node.js'
 
-const { target, disk } = operatorsDisk('paths', 8 << 20)
 const DEVICE = '/dev/mapper/mpatha'
+const DISK_BYTES = 8 << 20
 const PATHS = 2
 const ONE = 'a1'
 const TWO = 'b2'
@@ -17,11 +17,11 @@ const LOAD_MODULES = 'modprobe -a dm-multipath dm-round-robin dm-service-time'
 
 t.test('fence_mpath on two Linux nodes with two paths each', async t => {
   const port = await freePort()
-  const config = { workers: 3, targets: [target] }
-  await withServer(t, { port, config }, async () => {
+  await withServer(t, { port, config: { workers: 3, admin: ADMIN } }, async server => {
+    const disk = await leaseDisk(server, DISK_BYTES)
     await withGuests(['one', 'two'], async (one, two) => {
       try {
-        await Promise.all([join(one, port, ONE), join(two, port, TWO)])
+        await Promise.all([join(one, { port, disk }, ONE), join(two, { port, disk }, TWO)])
         await unfence(one, ONE)
         t.same(await keys(one), [ONE, ONE], 'a registration for each path')
         await unfence(two, TWO)
@@ -40,8 +40,8 @@ t.test('fence_mpath on two Linux nodes with two paths each', async t => {
 })
 
 /** Logs in twice, and has multipathd make one device of both. The key is for paths that come later. */
-async function join(guest: LiveGuest, port: number, key: string): Promise<void> {
-  const node = await LinuxNode.setUp(guest, { port, disk, sessions: PATHS, replacementTimeout: 15 })
+async function join(guest: LiveGuest, options: NodeOptions, key: string): Promise<void> {
+  const node = await LinuxNode.setUp(guest, { ...options, sessions: PATHS, replacementTimeout: 15 })
   const settings = `
 defaults {
   user_friendly_names yes

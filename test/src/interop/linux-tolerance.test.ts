@@ -1,17 +1,19 @@
 // A Linux machine with a mounted file system that is written to and verified all the time, while everything between it and its disk goes away: its
-// network for a minute, the server by SIGTERM and by SIGKILL. Nothing above the initiator may notice: no I/O error, no difference.
+// network for a minute, the server by SIGTERM and by SIGKILL, the state store of its lease. Nothing above the initiator may notice: no I/O error, no difference.
 //
 // The initiator is set up as docs/clusters.md advises for a machine that has one disk and one path to it.
 
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { RedisServer } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { type Server, withServer } from '../harness/server.js'
-import { operatorsDisk } from '../harness/shared-disk.js'
+import { ADMIN, leaseDisk } from '../harness/shared-disk.js'
 import { LinuxNode } from './linux-node.js'
 
-const { target, disk } = operatorsDisk('home', 128 << 20)
+const DISK_BYTES = 128 << 20
 const CUT_MS = 60_000
 /** Longer than any outage that is to be outlived, in seconds. */
 const REPLACEMENT_TIMEOUT = 86_400
@@ -37,13 +39,21 @@ const LOAD = [
 
 t.test('a mounted file system outlives its network and its server', async t => {
   const port = await freePort()
-  const options = { port, config: { workers: 2, targets: [target] }, dataDir: t.testdir() }
+  const folder = t.testdir({ data: {}, redis: {} })
+  const redis = await RedisServer.start({ folder: join(folder, 'redis') })
+  t.teardown(() => redis.stop())
+  const config = { workers: 2, admin: ADMIN, state: { url: redis.url } }
+  const options = { port, config, dataDir: join(folder, 'data') }
   await withGuests(['home'], async guest => {
-    const node = await LinuxNode.setUp(guest, { port, disk, replacementTimeout: REPLACEMENT_TIMEOUT })
     let before = ''
     try {
-      await during(t, 'the network is cut for a minute', options, async t => {
+      await during(t, 'Redis is restarted, and the network is cut for a minute', options, async (t, server) => {
+        const disk = await leaseDisk(server, DISK_BYTES)
+        const node = await LinuxNode.setUp(guest, { port, disk, replacementTimeout: REPLACEMENT_TIMEOUT })
         before = await mounted(node)
+        await redis.stop()
+        await progresses(t, guest, 'there is no Redis')
+        await redis.start()
         await progresses(t, guest, 'all is well')
         await guest.setLink(false)
         await setTimeout(CUT_MS)
@@ -58,7 +68,7 @@ t.test('a mounted file system outlives its network and its server', async t => {
         await progresses(t, guest, 'the server is back again')
         await guest.must('touch /tmp/stop; wait', BACK_MS)
         await unharmed(t, guest, before)
-        await node.logout()
+        await guest.must('iscsiadm -m session --logout')
       })
     } finally {
       if (!t.passing()) t.comment(guest.console)
