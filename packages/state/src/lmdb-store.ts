@@ -3,6 +3,7 @@
  * share a commit. Several processes may have it open. Keys:
  *
  *     !format                        FORMAT
+ *     !probe                         written to see that an outage is over
  *     !stamp                         the last version that was given out, or the number of the last removal
  *     COLLECTION:ID                  a record
  *     ~EXPIRY:COLLECTION:ID          empty; EXPIRY in 16 digits, so that what is due comes first
@@ -12,6 +13,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { Availability } from './availability.js'
 import { checkId, checkTtl, decodeRecord, encodeRecord, encodeValue, expiryOf, FORMAT, versionOf } from './record.js'
@@ -34,19 +36,26 @@ export class LmdbStore implements StateStore {
   readonly #watchers = new Map<Watcher, CollectionName>()
   readonly #timer: NodeJS.Timeout
   readonly #now: () => number
-  /** The last stamp of which the watchers know. */
-  #seen: number
+  /** The last stamp that this process gave out or has listed up to; another one in the store is of another process. */
+  #last: number
+  /** Another process has written. */
+  #foreign = false
   #closed = false
 
   /** Opens or makes the store in `folder`. Throws when it cannot be opened or was written by another version. `now` is the wall clock. */
   constructor(folder: string, now: () => number = Date.now) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
-    this.#db = open<Buffer, string>({ path: folder, encoding: 'binary', overlappingSync: false })
+    this.#db = open<Buffer, string>({
+      path: folder,
+      encoding: 'binary',
+      overlappingSync: false, // answered after the sync, not before
+      eventTurnBatching: false, // a batch would have a promise of its own, whose rejection nobody could handle
+    })
     for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o600)
     this.#now = now
     this.#checkFormat(folder)
-    this.#seen = this.#lastStamp()
+    this.#last = this.#lastStamp()
     this.#timer = setInterval(() => void this.#tick(), SWEEP_MS).unref()
   }
 
@@ -136,7 +145,10 @@ export class LmdbStore implements StateStore {
       this.#forgetExpiry(key)
       return { stamp, record: act(key, stamp) }
     })
-    const outcome = await inTime(committed)
+    const outcome = await inTime(committed).catch((error: StateError) => {
+      if (!this.#closed) this.#availability.set(false, error.message)
+      throw error
+    })
     if (typeof outcome === 'number')
       throw new StateError('conflict', `${key} has version ${outcome}, not ${expected} (0: there is none)`)
     this.#tell(collection, id, outcome)
@@ -163,41 +175,45 @@ export class LmdbStore implements StateStore {
     return { stamp, records }
   }
 
-  #tell(collection: CollectionName, id: string, outcome: Outcome): void {
+  #tell(collection: string, id: string, outcome: Outcome): void {
     for (const [watcher, watched] of this.#watchers)
       if (watched === collection) watcher.changed({ id, stamp: outcome.stamp, record: outcome.record })
   }
 
-  /** Removes what has expired, and tells the watchers when anybody has changed anything that they may not know of. */
+  /** Removes what has expired, tells the watchers of what other processes have written, and sees whether an outage is over. */
   async #tick(): Promise<void> {
     try {
       await this.#sweep()
+      if (!this.#closed && !this.available) await inTime(this.#db.put('!probe', Buffer.from(String(this.#now()))))
       if (this.#closed) return
+      this.#availability.set(true, 'the store can be written again')
       const last = this.#lastStamp()
-      if (last === this.#seen) return
-      this.#seen = last
+      if (last === this.#last && !this.#foreign) return
+      this.#last = last
+      this.#foreign = false
       for (const watcher of this.#watchers.keys()) void watcher.refresh()
     } catch (error) {
-      this.#availability.set(false, `the store cannot be written: ${String(error)}`)
-      return
+      if (!this.#closed) this.#availability.set(false, (error as Error).message)
     }
-    this.#availability.set(true, 'the store can be written again')
   }
 
   async #sweep(): Promise<void> {
     const due = { start: '~', end: `~${digits(this.#now() + 1)}` }
     if (this.#closed || this.#db.getKeysCount({ ...due, limit: 1 }) === 0) return
-    await this.#db.transaction(() => {
-      for (const expiry of [...this.#db.getKeys(due)]) {
+    const swept = this.#db.transaction(() =>
+      [...this.#db.getKeys(due)].flatMap(expiry => {
         const key = expiry.slice(expiry.indexOf(':') + 1)
         const there = this.#db.get(key)
-        if (there && expiryKey(expiryOf(there), key) === expiry) {
-          this.#db.removeSync(key)
-          this.#nextStamp()
-        }
         this.#db.removeSync(expiry)
-      }
-    })
+        if (!there || expiryKey(expiryOf(there), key) !== expiry) return []
+        this.#db.removeSync(key)
+        return [{ key, stamp: this.#nextStamp() }]
+      }),
+    )
+    for (const { key, stamp } of await inTime(swept)) {
+      const [collection, id] = splitKey(key)
+      this.#tell(collection, id, { stamp, record: undefined })
+    }
   }
 
   /** Takes the mark of the old record's expiry away, inside a transaction. */
@@ -213,7 +229,10 @@ export class LmdbStore implements StateStore {
 
   /** Inside a transaction: a number that the store has never given out, the time in microseconds or more. */
   #nextStamp(): number {
-    const stamp = Math.max(this.#lastStamp() + 1, this.#now() * 1000)
+    const last = this.#lastStamp()
+    if (last !== this.#last) this.#foreign = true
+    const stamp = Math.max(last + 1, this.#now() * 1000)
+    this.#last = stamp
     this.#db.putSync('!stamp', Buffer.from(String(stamp)))
     return stamp
   }
@@ -234,6 +253,12 @@ function expiryKey(expiresMs: number, key: string): string {
   return `~${digits(expiresMs)}:${key}`
 }
 
+/** Collection and id of a record's key. */
+function splitKey(key: string): [string, string] {
+  const colon = key.indexOf(':')
+  return [key.slice(0, colon), key.slice(colon + 1)]
+}
+
 function digits(ms: number): string {
   return String(Math.floor(ms)).padStart(16, '0')
 }
@@ -247,8 +272,16 @@ async function inTime<T>(committed: Promise<T>): Promise<T> {
   try {
     return await Promise.race([committed, late])
   } catch (error) {
-    throw new StateError('unavailable', error instanceof Error ? error.message : String(error))
+    const why = await causeOf(error)
+    throw new StateError('unavailable', `the state store cannot be written: ${why}`)
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The reason of a commit that failed, which is in a promise of its own that has to be handled. */
+async function causeOf(error: unknown): Promise<string> {
+  const { commitError, message } = error as Error & { commitError?: Promise<never> }
+  const cause: unknown = commitError && (await Promise.race([commitError.catch((cause: unknown) => cause), sleep(100)]))
+  return cause instanceof Error ? cause.message : message
 }

@@ -71,7 +71,7 @@ export interface StateStore {
 
 /**
  * `conflict`: the version is another one, nothing was written. `unavailable`: the store did not answer in time or refused; a write may have
- * been done or not (never later than its answer was due), so the caller reads again before it goes on.
+ * been done or not (in Redis never after its answer was due), so the caller reads again before it goes on.
  */
 export class StateError extends Error {
   readonly code: 'conflict' | 'unavailable'
