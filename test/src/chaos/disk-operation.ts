@@ -74,6 +74,11 @@ export class OperationChooser {
     return this.#nextId
   }
 
+  /** An id for something of the caller's own. */
+  takeId(): number {
+    return this.#nextId++
+  }
+
   /** An operation that does not meet another one; undefined when none was found. It counts as under way until `end`. */
   begin(): DiskOperation | undefined {
     for (let attempt = 0; attempt < TRIES; attempt++) {

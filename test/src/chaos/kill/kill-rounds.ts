@@ -50,7 +50,7 @@ export class KillRounds {
     mkdirSync(catalog, { recursive: true })
     writeFileSync(join(catalog, 'base.img'), imageContent())
     writeFileSync(join(catalog, 'base.json'), JSON.stringify({ name: 'base', title: 'Base', file: 'base.img' }))
-    const config = { dataDir: this.#dataDir, listen: { iscsi: '127.0.0.1:0' }, ...KILL_CONFIG }
+    const config = { dataDir: this.#dataDir, listen: { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' }, ...KILL_CONFIG }
     writeFileSync(this.#configFile, JSON.stringify(config))
   }
 

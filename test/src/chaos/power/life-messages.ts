@@ -28,9 +28,17 @@ export type LifeMark =
   | { readonly kind: 'end'; readonly id: number; readonly done: boolean }
   | { readonly kind: 'reserve'; readonly disk: number; readonly next: string }
   | { readonly kind: 'reserved'; readonly disk: number; readonly done: boolean }
+  | { readonly kind: 'snapshot'; readonly operation: DiskOperation }
+  | { readonly kind: 'snapshotted'; readonly id: number; readonly done: boolean }
   | { readonly kind: 'ended'; readonly nextId: number }
 
-/** What is found at an opening, by disk; `report.json` of a dump. Beside it lie `ID` with the content and `ID.status`, a byte a sector. */
+/** Name of the snapshot that an operation takes. */
+export const snapshotName = (operationId: number): string => `snapshot-${operationId}`
+
+/**
+ * What is found at an opening, by disk; `report.json` of a dump. Beside it lie `ID` with the content and `ID.status`, a byte a sector; and the contents of
+ * snapshots by their names.
+ */
 export type StateReport = Readonly<Record<string, DiskReport>>
 export type DiskReport =
   | { readonly refused: string; readonly why: string }

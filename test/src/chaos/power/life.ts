@@ -8,13 +8,15 @@ import { Dice } from '../dice.js'
 import { type DiskOperation, OperationChooser } from '../disk-operation.js'
 import { keptState } from '../reservation-ledger.js'
 import { carryOut } from './engine-operations.js'
-import type { LifeMark, LifeOrders, LiveOrders } from './life-messages.js'
+import { type LifeMark, type LifeOrders, type LiveOrders, snapshotName } from './life-messages.js'
 import { type OpenState, openState } from './open-state.js'
 import { LOADED_DISKS, POWER_DISKS } from './power-disks.js'
 import { mark } from './recorder.js'
 
 const LOOPS = 4
 const PORTS = ['iqn.2025-01.test:a,i,0x1', 'iqn.2025-01.test:b,i,0x2', 'iqn.2025-01.test:c,i,0x3']
+/** A disk may stand on more of them, and each is read at every look. */
+const MOST_SNAPSHOTS = 4
 const KEYS = ['00000000000000a1', '00000000000000b2']
 
 const note = (value: LifeMark): void => mark(value)
@@ -34,7 +36,12 @@ async function live(orders: LiveOrders, basePath: string): Promise<void> {
     }
   }
   const loops = Array.from({ length: LOOPS }, (_, loop) => work(new Dice(seed, loop + 1)))
-  await Promise.all([...loops, reserve(state, new Dice(seed, 99), () => left > 0)])
+  const more = () => left > 0
+  await Promise.all([
+    ...loops,
+    reserve(state, new Dice(seed, 99), more),
+    freeze(state, chooser, new Dice(seed, 98), more),
+  ])
   note({ kind: 'ended', nextId: chooser.nextId })
   if (orders.close) await state.engine.close()
 }
@@ -58,6 +65,24 @@ async function reserve({ engine }: OpenState, dice: Dice, more: () => boolean): 
     const { refused } = await reservations.change(port, action)
     note({ kind: 'reserved', disk, done: refused === undefined })
     for (let turn = dice.below(30); turn > 0; turn--) await setImmediate()
+  }
+}
+
+/** Takes snapshots of the disk that is for it, while it is written to. */
+async function freeze(
+  { engine }: OpenState,
+  chooser: OperationChooser,
+  dice: Dice,
+  more: () => boolean,
+): Promise<void> {
+  const disk = POWER_DISKS.findIndex(({ frozen }) => frozen)
+  const { snapshots } = await engine.snapshots.list()
+  for (let taken = snapshots.length; taken < MOST_SNAPSHOTS && more(); taken++) {
+    for (let turn = dice.below(200); turn > 0 && more(); turn--) await setImmediate()
+    const operation: DiskOperation = { id: chooser.takeId(), name: 'flush', disk, first: 0, count: 0 }
+    note({ kind: 'snapshot', operation })
+    await engine.snapshots.take([{ volumeId: POWER_DISKS[disk]!.id, snapshotId: snapshotName(operation.id) }])
+    note({ kind: 'snapshotted', id: operation.id, done: true })
   }
 }
 

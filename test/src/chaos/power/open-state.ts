@@ -9,7 +9,7 @@ import { countBooked } from '../booked-sectors.js'
 import { keptState } from '../reservation-ledger.js'
 import { SECTOR_BYTES } from '../sector-value.js'
 import type { DiskReport, StateReport } from './life-messages.js'
-import { POWER_DISKS, type PowerDisk, specOf } from './power-disks.js'
+import { POWER_DISKS, type PowerDisk, specOf, specOfLook } from './power-disks.js'
 
 export type Identity = VolumeDescriptor['identity']
 
@@ -30,13 +30,14 @@ export async function openState(o: {
   bootId: string
   basePath: string
 }): Promise<OpenState> {
-  const workers = new BorrowedVolumes({
+  const workers: BorrowedVolumes = new BorrowedVolumes({
     slot: 0,
     engine: { ask: (request: Asked) => answer(engine, request) } as unknown as BorrowContext['engine'],
   })
-  const engine = new StorageEngine({
+  const engine: StorageEngine = new StorageEngine({
     dataDir: o.dataDir,
     bootId: o.bootId,
+    replaced: async descriptor => workers.replaced(descriptor),
     notify: notice => {
       if (notice.kind === 'gate.opened') workers.gateOpened(notice.volumeId)
     },
@@ -59,6 +60,7 @@ export async function openState(o: {
       volumes.push(undefined)
     }
   }
+  await dumpSnapshots(engine, workers, o.dump)
   writeFileSync(join(o.dump, 'report.json'), JSON.stringify(report))
   return { engine, volumes, report }
 }
@@ -67,6 +69,7 @@ type Asked = Extract<BorrowerRequest, { volumeId: string }>
 
 function answer(engine: StorageEngine, request: Asked): Promise<unknown> {
   const { volumeId } = request
+  if (request.kind === 'volume.renew') return engine.renew(volumeId)
   if (request.kind === 'volume.exclusive') return engine.operate(volumeId, request.operation)
   return request.kind === 'volume.flush' ? engine.flush(volumeId) : engine.materialise(volumeId)
 }
@@ -110,4 +113,20 @@ async function dump(
   }
   writeFileSync(path, content)
   writeFileSync(`${path}.status`, statuses)
+}
+
+/** Reads every snapshot through a disk that stands on it. One that is damaged fails the dump: nothing damages them. */
+async function dumpSnapshots(engine: StorageEngine, workers: BorrowedVolumes, folder: string): Promise<void> {
+  const disk = POWER_DISKS.find(({ frozen }) => frozen)!
+  const { snapshots, damaged } = await engine.snapshots.list()
+  for (const { snapshotId, why } of damaged) throw new Error(`the snapshot ${snapshotId} is damaged: ${why}`)
+  for (const { snapshotId } of snapshots) {
+    const look = specOfLook(disk, snapshotId)
+    const volume = workers.borrow(await engine.open(look))
+    const content = Buffer.alloc(volume.sizeBytes)
+    await volume.read(0, content, 0, content.length)
+    writeFileSync(join(folder, snapshotId), content)
+    volume.release()
+    await engine.destroy(look.volumeId)
+  }
 }

@@ -12,6 +12,8 @@ export interface PowerDisk extends LoadedDisk {
   readonly quotaSectors: number
   /** Reservations are changed on it. */
   readonly reserved: boolean
+  /** Snapshots are taken of it. */
+  readonly frozen: boolean
 }
 
 const WEIGHTS: Readonly<Partial<Record<OperationName, number>>> = {
@@ -28,9 +30,9 @@ const WEIGHTS: Readonly<Partial<Record<OperationName, number>>> = {
   unmapSame: 3,
   flush: 10,
 }
-const usual = { baseSectors: 0, quotaSectors: 0, reserved: false, weights: WEIGHTS }
+const usual = { baseSectors: 0, quotaSectors: 0, reserved: false, frozen: false, weights: WEIGHTS }
 
-/** A disk of two bitmap pages, one over a base that is shorter than it, one whose quota is used up at times, and one with reservations. */
+/** A disk of two bitmap pages, one over a base that is shorter than it, one whose quota is used up at times, one with snapshots and one with reservations. */
 export const POWER_DISKS: readonly PowerDisk[] = [
   {
     ...usual,
@@ -50,6 +52,7 @@ export const POWER_DISKS: readonly PowerDisk[] = [
     windows: [{ first: 0, count: 2048 }],
     weights: { ...WEIGHTS, sanitize: 1 },
   },
+  { ...usual, id: 'layers', sectors: 2048, windows: [{ first: 0, count: 2048 }], frozen: true },
   { ...usual, id: 'fence', sectors: 128, windows: [{ first: 0, count: 128 }], reserved: true },
 ]
 
@@ -64,6 +67,18 @@ export function specOf({ id, sectors, baseSectors, quotaSectors }: PowerDisk, ba
     blockBytes: SECTOR_BYTES,
     quotaBytes: quotaSectors * SECTOR_BYTES,
     ...(baseSectors > 0 && { basePath }),
+  }
+}
+
+/** A disk on a snapshot of `disk`, to look at it: gone when it is closed. */
+export function specOfLook({ sectors }: PowerDisk, snapshotId: string): VolumeSpec {
+  return {
+    volumeId: `look-${snapshotId}`,
+    persistence: 'ephemeral',
+    sizeBytes: sectors * SECTOR_BYTES,
+    blockBytes: SECTOR_BYTES,
+    quotaBytes: 0,
+    baseSnapshot: snapshotId,
   }
 }
 

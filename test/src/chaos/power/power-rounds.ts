@@ -92,7 +92,7 @@ export class PowerRounds {
       const all = readRecords(log)
       segments.push({ records: all.slice(read), tree: readTree(root), killed: how === 'killed' })
       read = all.length
-      this.#nextId += live.operations + 1
+      this.#nextId += live.operations + 10
       if (how === 'ended') break
       this.#figures.kills++
     }
@@ -200,7 +200,9 @@ export class PowerRounds {
 function chooseInstants(records: readonly LoggedRecord[], dice: Dice): number[] {
   const turning = records.flatMap(({ op, ...rest }, index) => {
     const answer =
-      op === 'mark' && 'mark' in rest && ['end', 'reserved', 'opened'].includes((rest.mark as LifeMark).kind)
+      op === 'mark' &&
+      'mark' in rest &&
+      ['end', 'reserved', 'opened', 'snapshotted'].includes((rest.mark as LifeMark).kind)
     return answer || op === 'syncBegin' || op === 'syncEnd' || op === 'rename' || op === 'truncate' || op === 'remove'
       ? [index]
       : []

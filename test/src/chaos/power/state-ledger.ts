@@ -1,14 +1,15 @@
 // What has to be found of all disks after a crash: their content, reservations, identity and the count of booked sectors.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DiskLedger } from '../disk-ledger.js'
 import { ReservationLedger } from '../reservation-ledger.js'
-import type { DiskReport, LifeMark, StateReport } from './life-messages.js'
+import { type DiskReport, type LifeMark, type StateReport, snapshotName } from './life-messages.js'
 import { initialOf, POWER_DISKS } from './power-disks.js'
 
 interface DiskState {
   readonly id: string
+  readonly frozen: boolean
   readonly data: DiskLedger
   readonly reservations: ReservationLedger
   /** Once an opening was answered. */
@@ -21,12 +22,15 @@ export class StateLedger {
   readonly #disks: readonly DiskState[]
   /** Disk of each operation under way. */
   readonly #of = new Map<number, number>()
+  /** By operation: what a snapshot that was answered may hold. */
+  readonly #snapshots = new Map<number, DiskLedger>()
 
   constructor(disks?: readonly DiskState[]) {
     this.#disks =
       disks ??
       POWER_DISKS.map(disk => ({
         id: disk.id,
+        frozen: disk.frozen,
         data: new DiskLedger({ sectors: disk.sectors, initial: initialOf(disk) }),
         reservations: new ReservationLedger(),
         identity: undefined,
@@ -38,6 +42,7 @@ export class StateLedger {
       this.#disks.map(disk => ({ ...disk, data: disk.data.copy(), reservations: disk.reservations.copy() })),
     )
     for (const [id, disk] of this.#of) copy.#of.set(id, disk)
+    for (const [id, frozen] of this.#snapshots) copy.#snapshots.set(id, frozen.copy())
     return copy
   }
 
@@ -45,12 +50,17 @@ export class StateLedger {
   note(mark: LifeMark): void {
     switch (mark.kind) {
       case 'begin':
+      case 'snapshot':
         this.#of.set(mark.operation.id, mark.operation.disk)
         return this.#disks[mark.operation.disk]!.data.begin(mark.operation)
-      case 'end': {
-        const disk = this.#of.get(mark.id)!
+      case 'end':
+      case 'snapshotted': {
+        const { data } = this.#disks[this.#of.get(mark.id)!]!
         this.#of.delete(mark.id)
-        return this.#disks[disk]!.data.end(mark.id, mark.done)
+        // A snapshot has all that was answered before it was asked for, and it is durable: as after a flush.
+        data.end(mark.id, mark.done)
+        if (mark.kind === 'snapshotted') this.#snapshots.set(mark.id, data.copy())
+        return
       }
       case 'reserve':
         return this.#disks[mark.disk]!.reservations.begin(mark.next)
@@ -62,17 +72,25 @@ export class StateLedger {
   /** Everything that is wrong with what was dumped. `damaged`: a disk that may be refused. */
   faults(crash: Crash, dump: string, damaged?: string): string[] {
     const report = readReport(dump)
-    return this.#disks.flatMap(disk => {
+    const ofDisks = this.#disks.flatMap(disk => {
       const found = report[disk.id]
       const faults = found ? this.#faultsOf(disk, crash, found, dump, damaged) : ['was not looked at']
       return faults.map(fault => `disk ${disk.id}: ${fault}`)
     })
+    const ofSnapshots = [...this.#snapshots].flatMap(([id, frozen]) => {
+      const path = join(dump, snapshotName(id))
+      const faults = existsSync(path) ? frozen.faults('powerCut', readFileSync(path)) : ['is gone']
+      return faults.map(fault => `${snapshotName(id)}: ${fault}`)
+    })
+    return [...ofDisks, ...ofSnapshots]
   }
 
   /** Goes on from what was dumped, which has no faults. */
   settle(crash: Crash, dump: string): void {
     const report = readReport(dump)
     this.#of.clear()
+    // From now on a snapshot may never hold anything else.
+    for (const [id, frozen] of this.#snapshots) frozen.settle('powerCut', readFileSync(join(dump, snapshotName(id))))
     for (const disk of this.#disks) {
       const found = report[disk.id]
       if (!found || found.refused !== undefined) throw new Error(`disk ${disk.id} is not open`)
@@ -85,7 +103,9 @@ export class StateLedger {
   #faultsOf(disk: DiskState, crash: Crash, found: DiskReport, dump: string, damaged?: string): string[] {
     if (found.refused !== undefined) return disk.id === damaged ? [] : [`is refused: ${found.why}`]
     const faults = disk.data.faults(crash, readFileSync(join(dump, disk.id)))
-    if (crash === 'kill') faults.push(...disk.data.statusFaults(readFileSync(join(dump, `${disk.id}.status`))))
+    // Through layers, zeros may be of either state.
+    if (crash === 'kill' && !disk.frozen)
+      faults.push(...disk.data.statusFaults(readFileSync(join(dump, `${disk.id}.status`))))
     faults.push(...disk.reservations.faults(found.reservations))
     if (disk.identity !== undefined && disk.identity !== JSON.stringify(found.identity))
       faults.push('has another identity')
