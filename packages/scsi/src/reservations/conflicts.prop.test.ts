@@ -15,7 +15,7 @@ import { NO_RESERVATIONS, reservationAccess } from './reservation-state.js'
 
 /** Operation code, or code and service action, in hexadecimal. */
 const list = (names: string): ReadonlySet<string> => new Set(names.split(' '))
-/** Allowed under every type. RELEASE and PERSISTENT RESERVE OUT are judged when they are carried out [SPC-4 §5.13.3, §6.16]. */
+/** Allowed under every type. RELEASE and PERSISTENT RESERVE OUT are judged when they are carried out [SPC-4 §5.13.3, §6.16.2]. */
 const ALLOWED = list('00 03 12 17 25 4d 57 5e/0 5e/1 5e/2 5e/3 5f/0 5f/1 5f/2 5f/3 5f/4 5f/5 5f/6 5f/7 9e/10 a0 a3/a')
 /** Allowed under the write exclusive types. */
 const READING = list('08 1a 28 2f 34 37 5a 83/10 84/7 88 8f 90 9e/12 a3/c a3/d a8 af b7')
