@@ -16,6 +16,7 @@ const DEBIAN = {
   testkit: REDIS,
   state: REDIS,
   supervisor: REDIS,
+  protocol: REDIS,
   interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
 }
 

@@ -1,6 +1,7 @@
 // Runs the parts of the benchmark that were asked for. Only one load runs at any time.
 
 import { benchBitmap } from './bitmap.bench.js'
+import { benchLeases } from './leases.bench.js'
 import { describeMachine } from './machine.js'
 import { benchMixes } from './mixes.bench.js'
 import { type Options, readOptions } from './options.js'
@@ -12,6 +13,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   bitmap: benchBitmap,
   sessions: benchSessions,
   reservations: benchReservations,
+  leases: benchLeases,
 }
 
 async function main(): Promise<void> {

@@ -16,15 +16,22 @@ const WORKERS = 2
 
 export class Scsipub {
   readonly port: number
+  /** Where it answers HTTP. */
+  readonly api: string
   readonly #server: ChildServer
 
-  private constructor(port: number, server: ChildServer) {
+  private constructor(port: number, api: string, server: ChildServer) {
     this.port = port
+    this.api = api
     this.#server = server
   }
 
-  /** `targets`: LUNs by the name of the target that has them. No cap on sessions. */
-  static async start(dataDir: string, targets: Readonly<Record<string, readonly LunKeys[]>> = {}): Promise<Scsipub> {
+  /** `targets`: LUNs by the name of the target that has them. No cap on sessions. `more`: other keys of the configuration. */
+  static async start(
+    dataDir: string,
+    targets: Readonly<Record<string, readonly LunKeys[]>> = {},
+    more: object = {},
+  ): Promise<Scsipub> {
     const config = join(dataDir, 'config.json')
     writeFileSync(
       config,
@@ -35,11 +42,13 @@ export class Scsipub {
         free: { maxSessions: 0, maxSessionsPerAddress: 0 },
         targets: Object.entries(targets).map(([name, luns]) => ({ name, auth: 'none', luns })),
         log: { level: 'info' },
+        ...more,
       }),
     )
     const server = new ChildServer(process.execPath, [join(ROOT, 'supervisor/dist/main.js'), '--config', config])
     const port = await server.untilReady(() => /"server\.ready","iscsi":"[^"]*:(\d+)"/.exec(server.printed)?.[1])
-    return new Scsipub(Number(port), server)
+    const http = /"server\.ready".*"http":"([^"]*)"/.exec(server.printed)?.[1]
+    return new Scsipub(Number(port), `http://${http}`, server)
   }
 
   get pid(): number {

@@ -82,7 +82,7 @@ async function load(args: readonly (string | number)[], meanwhile?: () => Promis
 }
 
 /** VmRSS once it has not fallen for a while, since garbage is collected when the collector likes; the least that was seen. */
-async function settledKib(pid: number): Promise<number> {
+export async function settledKib(pid: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let quietMs = 0; quietMs < SETTLED_MS; quietMs += LOOK_MS) {
     const now = residentKib(pid)
@@ -100,6 +100,7 @@ function residentKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
 }
 
-function verdict(met: boolean): string {
+/** Whether a goal is met, in a word. */
+export function verdict(met: boolean): string {
   return met ? 'met' : 'MISSED'
 }

@@ -1,0 +1,92 @@
+// Leases while their state store is away, and with a record that is damaged: new logins are told to try again, running sessions go on.
+
+import { join } from 'node:path'
+import { type Initiator, LoginRefused, RedisServer } from '@scsipub/testkit'
+import t from 'tap'
+import { type Server, withServer } from '../harness/server.js'
+import { BLOCK, content, until, withSession } from './lab.js'
+import { LEASE_CONFIG, type Leased, logged, logIn, loginTo, Tenant } from './lease-lab.js'
+
+const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+t.teardown(() => redis.stop())
+const config = { ...LEASE_CONFIG, state: { url: redis.url } }
+
+async function statusOf(login: Promise<Initiator>): Promise<number> {
+  try {
+    await (await login).close()
+    return 0
+  } catch (error) {
+    if (error instanceof LoginRefused) return error.status
+    throw error
+  }
+}
+
+/** A login as initiators do it, who try again on 0301. */
+async function patientLogin(server: Server, lease: Leased): Promise<Initiator> {
+  for (;;) {
+    try {
+      return await logIn(server, lease)
+    } catch (error) {
+      if (!(error instanceof LoginRefused) || error.status !== 0x0301) throw error
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+}
+
+await t.test(
+  'Redis stopped: 0301 for new logins, running sessions go on, one line in the log, nothing lost',
+  async t => {
+    await redis.command('flushall')
+    await withServer(t, { config }, async server => {
+      const tenant = await Tenant.make(server)
+      const [lease, other] = [await tenant.lease(server), await tenant.lease(server)]
+      const running = await logIn(server, lease)
+      await running.write(0, content(BLOCK, 1))
+      await redis.stop()
+      t.equal(await statusOf(logIn(server, lease)), 0x0301)
+      t.equal(await statusOf(logIn(server, other)), 0x0301)
+      await running.write(1, content(BLOCK, 2))
+      t.same(await running.read(0, 2), Buffer.concat([content(BLOCK, 1), content(BLOCK, 2)]))
+      const same = loginTo(lease, { initiatorName: 'iqn.2025-01.test:same', isid: Buffer.from('00023d000009', 'hex') })
+      t.equal(await statusOf(logIn(server, lease, same)), 0x0301)
+      t.equal((await tenant.ask(server, 'POST /api/sessions', { image: 'blank' })).status, 503)
+      await withSession(server, {}, async free => {
+        t.same(await free.read(0, 1), Buffer.alloc(BLOCK), 'the free tier does not mind')
+      })
+      await running.close()
+      await redis.start()
+      const again = await patientLogin(server, lease)
+      t.same(await again.read(1, 1), content(BLOCK, 2))
+      await again.close()
+      await (await patientLogin(server, other)).close()
+      t.equal(logged(server, 'state.unavailable').length, 1, 'it is said once')
+      t.equal(logged(server, 'state.available').length, 1)
+    })
+  },
+)
+
+await t.test(
+  'a record that is damaged: that lease alone is refused, its name in the log, the others serve',
+  async t => {
+    await redis.command('flushall')
+    const dataDir = t.testdir()
+    let leases: Leased[] = []
+    await withServer(t, { config, dataDir }, async server => {
+      const tenant = await Tenant.make(server)
+      leases = [await tenant.lease(server), await tenant.lease(server)]
+      const initiator = await logIn(server, leases[1]!)
+      await initiator.write(0, content(BLOCK, 1))
+      await initiator.close()
+      await until('it is suspended', () => logged(server, 'session.ended').length === 1)
+    })
+    const [damaged, whole] = leases as [Leased, Leased]
+    await redis.command('set', `scsipub:1:leases:${damaged.id}`, '{')
+    await withServer(t, { config, dataDir }, async server => {
+      t.equal(await statusOf(logIn(server, damaged)), 0x0300)
+      t.match(logged(server, 'lease.refused'), [{ leaseId: damaged.id, why: /damaged/ }])
+      const initiator = await logIn(server, whole)
+      t.same(await initiator.read(0, 1), content(BLOCK, 1))
+      await initiator.close()
+    })
+  },
+)
