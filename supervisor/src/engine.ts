@@ -7,6 +7,9 @@
 import { Worker } from 'node:worker_threads'
 import { type EngineReplies, type EngineRequest, Requester } from '@scsipub/contract'
 
+/** The engine makes little garbage; V8 would let a thread have 48 MiB of it. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+
 export interface EngineOptions {
   readonly entry: string | URL
   readonly dataDir: string
@@ -25,7 +28,7 @@ export class Engine {
   /** Starts the thread. Whether it came up is seen by the first request: that fails when the engine has ended. */
   constructor({ entry, dataDir, logLevel, onFailure }: EngineOptions) {
     this.#onFailure = onFailure
-    this.#worker = new Worker(entry, { workerData: { dataDir, logLevel } })
+    this.#worker = new Worker(entry, { workerData: { dataDir, logLevel }, resourceLimits })
     this.#requester = new Requester(this.#worker)
     this.ask = this.#requester.ask.bind(this.#requester) as Requester<EngineRequest, EngineReplies>['ask']
     this.#worker.on('message', message => this.#requester.accept(message))

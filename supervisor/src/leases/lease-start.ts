@@ -57,8 +57,10 @@ export async function takeIn(parts: LeaseStartParts): Promise<() => Promise<void
         const lease = book.add(verdict.record, version, SUSPENDED)
         const wasAttached = verdict.record.state === 'attached'
         // Whoever was attached when the server ended has the lease's whole time to come back.
-        const expiresAt = wasAttached ? now() + verdict.record.ttlMs : verdict.record.expiresAt
-        lease.record = { ...verdict.record, state: 'suspended', expiresAt }
+        if (lease.record.state !== 'suspended') {
+          const expiresAt = wasAttached ? now() + lease.record.ttlMs : lease.record.expiresAt
+          lease.record = { ...lease.record, state: 'suspended', expiresAt }
+        }
         keeper.watch(lease)
         if (verdict.from === 'ledger')
           log.warn({ event: 'lease.record.restored', leaseId: id, why: 'the state store has lost it, or a part of it' })
