@@ -148,7 +148,7 @@ function linkOf(path: string): string {
 /** The configuration, and the lock that keeps a second server away. */
 const NOT_OF_VOLUMES = ['config.json', 'lock']
 
-const NOT_OF_VOLUMES_FOLDERS = ['catalog', 'state']
+const NOT_OF_VOLUMES_FOLDERS = ['catalog', 'state', 'leases']
 
 /** Files that belong to volumes. */
 export function volumeFiles(server: Server): string[] {
