@@ -46,53 +46,31 @@ export interface ServerLimits extends EndLimits {
   readonly drainMs: number
 }
 
+interface Parts {
+  readonly options: ServerOptions
+  readonly limits: ServerLimits
+  readonly catalog: Catalog
+  readonly directory: TargetDirectory
+  readonly engine: Engine
+  readonly pool: SessionPool
+  readonly host: SessionHost
+  readonly logins: Logins
+  readonly listener: Listener
+  readonly http: HttpListener
+  readonly leases: Leases
+  readonly store: StateStore
+  readonly luns: LunChange
+}
+
 const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
 
 export class Server {
   readonly config: Config
-  readonly #log: Log
-  readonly #limits: ServerLimits
-  readonly #catalog: Catalog
-  readonly #directory: TargetDirectory
-  readonly #engine: Engine
-  readonly #pool: SessionPool
-  readonly #host: SessionHost
-  readonly #logins: Logins
-  readonly #listener: Listener
-  readonly #http: HttpListener
-  readonly #leases: Leases
-  readonly #store: StateStore
-  readonly #luns: LunChange
+  readonly #parts: Parts
 
-  private constructor(parts: {
-    options: ServerOptions
-    limits: ServerLimits
-    catalog: Catalog
-    directory: TargetDirectory
-    engine: Engine
-    pool: SessionPool
-    host: SessionHost
-    logins: Logins
-    listener: Listener
-    http: HttpListener
-    leases: Leases
-    store: StateStore
-    luns: LunChange
-  }) {
+  private constructor(parts: Parts) {
     this.config = parts.options.config
-    this.#log = parts.options.log
-    this.#limits = parts.limits
-    this.#catalog = parts.catalog
-    this.#directory = parts.directory
-    this.#engine = parts.engine
-    this.#pool = parts.pool
-    this.#host = parts.host
-    this.#logins = parts.logins
-    this.#listener = parts.listener
-    this.#http = parts.http
-    this.#leases = parts.leases
-    this.#store = parts.store
-    this.#luns = parts.luns
+    this.#parts = parts
   }
 
   /** Starts everything; rejects with one line when something cannot be, and ends what runs by then. */
@@ -226,63 +204,67 @@ export class Server {
 
   /** Where it listens, as `ip:port`. */
   get address(): string {
-    return this.#listener.address
+    return this.#parts.listener.address
   }
 
   /** Where it answers HTTP, as `ip:port`. */
   get httpAddress(): string {
-    return this.#http.address
+    return this.#parts.http.address
   }
 
   get targetCount(): number {
-    return this.#directory.all().length
+    return this.#parts.directory.all().length
   }
 
   get sessionCount(): number {
-    return this.#host.size
+    return this.#parts.host.size
   }
 
   reloadCatalog(): void {
-    this.#catalog.reload()
-    this.#log.info({ event: 'catalog.reloaded', images: this.#catalog.images().size })
+    this.#parts.catalog.reload()
+    this.#parts.options.log.info({ event: 'catalog.reloaded', images: this.#parts.catalog.images().size })
   }
 
   /** Adds disks to an operator's target (full iSCSI name), or takes them from it, see `changeDisks`. */
   changeDisks(target: string, change: DiskChange): Promise<void> {
-    return changeDisks(target, change, { directory: this.#directory, engine: this.#engine, luns: this.#luns })
+    return changeDisks(target, change, this.#parts)
   }
 
   /** Grows a disk of an operator's target, see `growDisk`. */
   growDisk(target: string, lun: number, sizeBytes: number): Promise<void> {
-    return growDisk(target, { lun, sizeBytes }, { directory: this.#directory, engine: this.#engine })
+    return growDisk(target, { lun, sizeBytes }, this.#parts)
   }
 
   /** No new connection, no new login. */
   stopAccepting(): void {
-    this.#logins.drain()
-    this.#listener.close()
-    this.#http.stopAccepting()
+    this.#parts.logins.drain()
+    this.#parts.listener.close()
+    this.#parts.http.stopAccepting()
   }
 
   /** Lets all sessions finish what they do and end; settles when none is left. */
   async drainSessions(): Promise<void> {
-    this.#pool.tellAll({ kind: 'worker.drain', deadlineMs: this.#limits.drainMs, why: 'the server is about to stop' })
-    await this.#host.untilEmpty()
+    this.#parts.pool.tellAll({
+      kind: 'worker.drain',
+      deadlineMs: this.#parts.limits.drainMs,
+      why: 'the server is about to stop',
+    })
+    await this.#parts.host.untilEmpty()
   }
 
   /** Ends the connections of sessions that did not. */
   cutSessions(): void {
-    this.#log.warn({ event: 'sessions.cut', sessions: this.#host.size })
-    this.#host.cutAll()
+    this.#parts.options.log.warn({ event: 'sessions.cut', sessions: this.#parts.host.size })
+    this.#parts.host.cutAll()
   }
 
   /** Ends the workers, so that nobody writes any more; then the engine brings everything to disk. */
   async close(): Promise<void> {
-    await this.#http.close()
-    await this.#pool.close()
-    await this.#leases.close()
-    await this.#engine.close()
-    await this.#store.close()
+    await this.#parts.http.close()
+    await this.#parts.pool.close()
+    await this.#parts.leases.close()
+    await this.#parts.engine.close()
+    await this.#parts.store.close()
   }
 }
 
