@@ -1,6 +1,7 @@
 /**
  * A SCSI command of one session while it is carried out, and the task that does so when it cannot be done at once.
  */
+import type { IoKind } from '@scsipub/contract'
 import type { Lun } from './lun.js'
 
 export interface Command {
@@ -18,6 +19,9 @@ export interface Command {
   dataSn: number
   /** It outlived the section in which it arrived and counts in the command window. */
   kept: boolean
+  /** What it counts as, and when it came, if it is timed (`WorkerCounters.began`). */
+  io: IoKind
+  readonly beganUs: number
 }
 
 /** A command under way. */

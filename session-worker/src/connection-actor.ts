@@ -204,6 +204,7 @@ export class ConnectionActor implements ConnectionActions, Member {
         connection: this.#connection,
         writer: this.#writer,
         numbering: new Numbering(session.window, login.statSn),
+        counters: this.#services.counters,
         parameters,
         cid: login.cid,
       },

@@ -26,7 +26,7 @@ async function carryOut(list: Buffer, own: readonly MemoryUnit[]): Promise<boole
   const outcome = extendedCopyList(list)
   if (outcome.kind !== 'copy' || outcome.job.kind !== 'extendedCopy') return false
   const task = {
-    command: { ...command, final: true, immediate: false, dataSn: 0, kept: false },
+    command: { ...command, final: true, immediate: false, dataSn: 0, kept: false, io: 0 as const, beganUs: 0 },
     aborted: false,
     pending: undefined,
     run: () => {},

@@ -33,7 +33,7 @@ function copyOf(units: readonly MemoryUnit[], segments: readonly BlockSegment[])
   }
   const command = { initiatorTaskTag: 1, lun: undefined, reads: false, writes: true, expectedBytes: 0 }
   const task = {
-    command: { ...command, final: true, immediate: false, dataSn: 0, kept: false },
+    command: { ...command, final: true, immediate: false, dataSn: 0, kept: false, io: 0 as const, beganUs: 0 },
     aborted: false,
     pending: undefined,
     run: () => {},

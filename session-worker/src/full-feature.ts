@@ -5,6 +5,7 @@
  * What a PDU means stands in the file of its kind; this one owns what they share: StatSN, tasks, transfer tags, and the I/O that must
  * have settled before the connection's end. What all connections share is in `session.ts`.
  */
+import type { WorkerCounters } from '@scsipub/contract'
 import {
   AsyncEvent,
   asyncMessage,
@@ -59,6 +60,7 @@ export class FullFeature {
   readonly connection: Connection
   readonly writer: PduWriter
   readonly numbering: Numbering
+  readonly counters: WorkerCounters
   /** Those of the session, with what was agreed on for this connection. */
   readonly parameters: SessionParameters
   readonly target: Target
@@ -67,7 +69,7 @@ export class FullFeature {
   readonly cid: number
 
   constructor(
-    parts: Pick<FullFeature, 'session' | 'connection' | 'writer' | 'numbering' | 'parameters' | 'cid'>,
+    parts: Pick<FullFeature, 'session' | 'connection' | 'writer' | 'numbering' | 'counters' | 'parameters' | 'cid'>,
     host: FullFeatureHost,
   ) {
     const { session } = parts
@@ -75,6 +77,7 @@ export class FullFeature {
     this.connection = parts.connection
     this.writer = parts.writer
     this.numbering = parts.numbering
+    this.counters = parts.counters
     this.parameters = parts.parameters
     this.target = session.target
     this.luns = session.luns

@@ -153,6 +153,7 @@ export class ReadTask implements Task {
   #addStatus(buffer: Buffer, offset: number): void {
     const { set } = dataIn
     this.#phase.tasks.close(this.command)
+    this.#phase.counters.answered(this.command.io, this.command.beganUs, this.#length)
     set.statusPresent(buffer, offset, true)
     set.statSn(buffer, offset, this.#phase.numbering.takeStatSn())
     const residual = this.#wanted - this.command.expectedBytes

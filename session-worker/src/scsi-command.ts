@@ -4,6 +4,7 @@
  * The usual READ or WRITE, whose data is in the page cache or came with the command, begins and ends here in one synchronous section.
  * Everything else becomes a task.
  */
+import { IO_KIND } from '@scsipub/contract'
 import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
 import { decodeLun, dispatch, type Outcome, status, transferLengthBytes } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
@@ -41,6 +42,8 @@ export function scsiCommandPdu(phase: FullFeature, buffer: Buffer, head: number,
     immediate: get.immediate(buffer, head),
     dataSn: 0,
     kept: false,
+    io: IO_KIND.other,
+    beganUs: phase.counters.began(),
   }
   const wrong = invalid(phase, command, length)
   if (wrong !== undefined) return reject(phase, wrong, buffer, head)
@@ -138,6 +141,7 @@ function provisionBlocks(phase: FullFeature, command: Command, what: Omit<Provis
 }
 
 function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extract<Outcome, { kind: 'read' }>): void {
+  command.io = IO_KIND.read
   const { volume } = command.lun!
   const start = lba * volume.blockBytes
   const source: Source = (position, target, at, length) => readBytes(volume, start + position, target, at, length)
@@ -166,6 +170,7 @@ function write(
   outcome: Extract<Outcome, { kind: 'write' }>,
   immediate: Immediate,
 ): void {
+  command.io = IO_KIND.write
   const { volume } = command.lun!
   const start = outcome.lba * volume.blockBytes
   const wanted = outcome.blocks * volume.blockBytes

@@ -1,6 +1,6 @@
 /** SCSI Response PDUs: status, residual and sense of a command that did not end with its data. [7143 §11.4] */
 import { scsiResponse } from '@scsipub/iscsi'
-import { encodeSense, type Outcome, type Sense, status } from '@scsipub/scsi'
+import { encodeSense, type Outcome, type Sense, senseCodes, status } from '@scsipub/scsi'
 import type { Command } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import type { Failure } from './medium-sense.js'
@@ -12,6 +12,8 @@ export function respond(phase: FullFeature, command: Command, statusCode: number
   const { writer, numbering } = phase
   const { set } = scsiResponse
   phase.tasks.close(command)
+  const bytes = statusCode === status.good ? Math.min(moved, command.expectedBytes) : -1
+  phase.counters.answered(command.io, command.beganUs, bytes)
   const length = sense ? SENSE_LENGTH_BYTES + sense.length : 0
   const offset = writer.begin(length)
   const { buffer } = writer
@@ -39,7 +41,7 @@ export function respond(phase: FullFeature, command: Command, statusCode: number
 /** Ends a command with CHECK CONDITION, or as the failure says. */
 export function respondSense(phase: FullFeature, command: Command, failure: Failure, moved = 0): void {
   if (failure === 'reservationConflict') respond(phase, command, status.reservationConflict, moved)
-  else respond(phase, command, status.checkCondition, moved, senseOf(command, failure))
+  else respond(phase, command, status.checkCondition, moved, senseOf(phase, command, failure))
 }
 
 /** Ends a command as its outcome says. */
@@ -49,10 +51,11 @@ export function respondStatus(
   { status: code, sense }: Extract<Outcome, { kind: 'status' }>,
   moved = 0,
 ): void {
-  respond(phase, command, code, moved, sense && senseOf(command, sense))
+  respond(phase, command, code, moved, sense && senseOf(phase, command, sense))
 }
 
-/** Sense in the format that the control mode page asks for (D_SENSE) [SPC-4 §7.5.8]. */
-function senseOf(command: Command, sense: Sense): Buffer {
+/** Sense in the format that the control mode page asks for (D_SENSE) [SPC-4 §7.5.8], counted. */
+function senseOf(phase: FullFeature, command: Command, sense: Sense): Buffer {
+  phase.counters.failed(sense.code.key, sense.code === senseCodes.spaceAllocationFailed)
   return encodeSense(sense, command.lun?.lu.descriptorSense === true ? 'descriptor' : 'fixed')
 }

@@ -1,5 +1,5 @@
 /** What a connection needs of the worker it lives in. */
-import type { BorrowerRequest, EngineReplies, Requester } from '@scsipub/contract'
+import type { BorrowerRequest, EngineReplies, Requester, WorkerCounters } from '@scsipub/contract'
 import type { BorrowedVolumes } from '@scsipub/volume'
 import type { Supervisor } from './login-phase.js'
 import type { Output } from './output.js'
@@ -14,6 +14,7 @@ export interface Services {
   readonly volumes: BorrowedVolumes
   readonly engine: StorageEngine
   readonly tokenFiles: TokenFiles
+  readonly counters: WorkerCounters
   /** The sessions of this worker by their TSIH. */
   readonly sessions: Map<number, Session>
 }

@@ -25,6 +25,8 @@ function lab(_t: Test) {
       immediate: false,
       dataSn: 0,
       kept: false,
+      io: 0,
+      beganUs: 0,
     }
     return tasks.instant(command)
   }

@@ -19,12 +19,14 @@ import {
   type SupervisorReplies,
   type SupervisorRequest,
   supervisorNoticeSchema,
+  WorkerCounters,
   type WorkerReady,
   WorkerSlots,
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
 import { ConnectionActor } from './connection-actor.js'
 import { Output } from './output.js'
+import { beginPulse } from './pulse.js'
 import type { Services, StorageEngine } from './services.js'
 import type { Session } from './session.js'
 import { TokenFiles } from './token-files.js'
@@ -40,6 +42,7 @@ export class SessionWorker implements Services {
   readonly supervisor: Requester<SupervisorRequest, SupervisorReplies>
   readonly engine: StorageEngine
   readonly volumes: BorrowedVolumes
+  readonly counters: WorkerCounters
   readonly tokenFiles = new TokenFiles(async () => (await this.engine.ask({ kind: 'tokens.folder' })).path)
   readonly sessions = new Map<number, Session>()
   readonly #connections = new Map<number, ConnectionActor>()
@@ -47,6 +50,8 @@ export class SessionWorker implements Services {
   /** Claims a slot and shows itself to the supervisor, which passes the engine's port on. */
   constructor(data: SessionWorkerData) {
     const slot = new WorkerSlots(data.slots).claim(threadId)
+    this.counters = new WorkerCounters(data.counters, slot)
+    beginPulse(this.counters)
     const toSupervisor = new MessageChannel()
     const toEngine = new MessageChannel()
     this.supervisor = new Requester(toSupervisor.port1)

@@ -15,6 +15,7 @@ import {
   type ConnectionTask,
   compileSchema,
   connectionEndSchema,
+  createWorkerCounters,
   type SessionWorkerData,
   type SupervisorNotice,
   type SupervisorRequest,
@@ -52,6 +53,7 @@ const isConnectionEnd = compileSchema<ConnectionEnd>(connectionEndSchema)
 export class SessionPool {
   readonly #options: PoolOptions
   readonly #slots = new WorkerSlots()
+  readonly #counters = createWorkerCounters()
   readonly #piscina: Piscina<ConnectionTask, unknown>
   readonly #usable = new Map<number, WorkerLife>()
   readonly #created = new Set<number>()
@@ -62,7 +64,7 @@ export class SessionPool {
 
   private constructor(options: PoolOptions) {
     this.#options = options
-    const workerData: SessionWorkerData = { slots: this.#slots.shared }
+    const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#counters }
     this.#piscina = new Piscina({
       filename: fileURLToPath(options.entry),
       minThreads: options.workers,

@@ -42,6 +42,8 @@ export type ConnectionEnd = JTDDataType<typeof connectionEndSchema>
 /** What Piscina gives every session worker as `workerData`. */
 export interface SessionWorkerData {
   slots: SharedArrayBuffer
+  /** See `WorkerCounters`. */
+  counters: SharedArrayBuffer
 }
 
 /** First word of a booted worker, by `parentPort`: its slot and the far ends of its two ports. */
