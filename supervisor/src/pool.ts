@@ -46,7 +46,8 @@ export interface PlacedRun {
   readonly end: Promise<ConnectionEnd>
 }
 
-const MAX_OLD_GENERATION_MB = 512
+/** `npm start` keeps the young generations of all threads small; these carry the sessions, and get more. */
+const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 24 }
 const isSupervisorRequest = compileSchema<SupervisorRequest>(supervisorRequestSchema)
 const isConnectionEnd = compileSchema<ConnectionEnd>(connectionEndSchema)
 
@@ -73,7 +74,7 @@ export class SessionPool {
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB },
+      resourceLimits,
       workerData,
       loadBalancer: (_task, workers) => workers.find(worker => worker.id === this.#placing) ?? null,
     })

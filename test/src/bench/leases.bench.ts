@@ -13,7 +13,7 @@ import { thousands } from './table.js'
 
 const LEASES = 10_000
 /** Copies that are written together. */
-const AT_ONCE = 100
+const AT_ONCE = 25
 const MAX_START_MS = 5000
 const MAX_KIB = 200 * 1024
 const FILES_BYTES = 2 ** 31

@@ -1,6 +1,6 @@
 // Our server as the benchmarks run it: an operator's configuration with two session workers, its data where it is told.
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { iqn } from '../harness/server.js'
 import { ROOT } from '../repository.js'
@@ -45,7 +45,9 @@ export class Scsipub {
         ...more,
       }),
     )
-    const server = new ChildServer(process.execPath, [join(ROOT, 'supervisor/dist/main.js'), '--config', config])
+    // What `npm start` runs; every part of it is an `exec`, so that the process is the server.
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } }
+    const server = new ChildServer('sh', ['-c', `cd "$1" && ${scripts.start} --config "$2"`, 'sh', ROOT, config])
     const port = await server.untilReady(() => /"server\.ready","iscsi":"[^"]*:(\d+)"/.exec(server.printed)?.[1])
     const http = /"server\.ready".*"http":"([^"]*)"/.exec(server.printed)?.[1]
     return new Scsipub(Number(port), `http://${http}`, server)
