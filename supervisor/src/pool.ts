@@ -1,13 +1,12 @@
 /**
  * The session workers: Piscina as a host of actors, one `run()` a connection, which ends with the connection. A rejected run is
- * the EXIT signal: its worker is dead, and so are the sessions on it; Piscina starts another.
+ * the EXIT signal: its worker is dead, and so are the sessions on it; its seat starts another.
  *
- * Placement is ours, by the number of connections, or where the connection's session is: Piscina's own balancer passes over workers that have a task, since it takes
- * every one of them for "abortable", and queues what is left.
+ * Placement is ours, by the number of connections, or where the connection's session is. A worker that is about to be replaced gets nobody new, see
+ * `hand-over/worker-replacement.ts`.
  *
- * Left out: rolling restarts, and giving the sessions of a dead worker to another.
+ * Left out: giving the sessions of a dead worker to another.
  */
-import { fileURLToPath } from 'node:url'
 import type { MessagePort, Worker } from 'node:worker_threads'
 import {
   answer,
@@ -23,9 +22,9 @@ import {
   type WorkerReady,
   WorkerSlots,
 } from '@scsipub/contract'
-import { Piscina } from 'piscina'
 import type { Log } from './log.js'
 import { WorkerLife } from './worker-life.js'
+import { WorkerSeat } from './worker-seat.js'
 
 export interface PoolOptions {
   readonly entry: URL
@@ -46,63 +45,50 @@ export interface PlacedRun {
   readonly end: Promise<ConnectionEnd>
 }
 
-/** `npm start` keeps the young generations of all threads small; these carry the sessions, and get more. */
-const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 24 }
 const isSupervisorRequest = compileSchema<SupervisorRequest>(supervisorRequestSchema)
 const isConnectionEnd = compileSchema<ConnectionEnd>(connectionEndSchema)
+
+/** Somebody who waits for the first worker of a seat. */
+interface Waiting {
+  resolve(worker: WorkerLife): void
+  reject(error: Error): void
+}
 
 export class SessionPool {
   readonly #options: PoolOptions
   readonly #slots = new WorkerSlots()
   readonly #counters = createWorkerCounters()
-  readonly #piscina: Piscina<ConnectionTask, unknown>
+  readonly #seats = new Set<WorkerSeat>()
+  readonly #starting = new Map<WorkerSeat, Waiting>()
   readonly #usable = new Map<number, WorkerLife>()
   readonly #created = new Set<number>()
   readonly #attached = new Map<number, WorkerLife>()
   #waiting: (() => void)[] = []
-  #placing = 0
   #closing = false
 
   private constructor(options: PoolOptions) {
     this.#options = options
-    const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#counters }
-    this.#piscina = new Piscina({
-      filename: fileURLToPath(options.entry),
-      minThreads: options.workers,
-      maxThreads: options.workers,
-      concurrentTasksPerWorker: 100_000,
-      atomics: 'disabled',
-      idleTimeout: Number.POSITIVE_INFINITY,
-      recordTiming: false,
-      resourceLimits,
-      workerData,
-      loadBalancer: (_task, workers) => workers.find(worker => worker.id === this.#placing) ?? null,
-    })
-    this.#piscina.on('workerCreate', (worker: { id: number }) => {
-      this.#created.add(worker.id)
-      this.#becomeUsable(worker.id)
-    })
-    this.#piscina.on('message', (message: WorkerReady) => void this.#welcome(message))
-    this.#piscina.on('error', (error: Error) => this.#failed(error))
   }
 
   /** Starts the workers and waits until all of them are usable. Rejects when one cannot start. */
-  static start(options: PoolOptions): Promise<SessionPool> {
-    return new Promise((resolve, reject) => {
-      const pool = new SessionPool({
-        ...options,
-        onFailure: why => {
-          void pool.close().then(() => reject(new Error(why)))
-          options.onFailure(why)
-        },
-      })
-      const check = (): unknown => (pool.usableWorkers === options.workers ? resolve(pool) : pool.#waiting.push(check))
-      check()
-    })
+  static async start(options: PoolOptions): Promise<SessionPool> {
+    const pool = new SessionPool(options)
+    try {
+      await Promise.all(Array.from({ length: options.workers }, () => pool.add()))
+      return pool
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
   }
 
   get usableWorkers(): number {
     return this.#usable.size
+  }
+
+  /** The workers that can be given connections. */
+  get workers(): WorkerLife[] {
+    return [...this.#usable.values()]
   }
 
   /** The threads by their connections, for logs and tests: thread id → connections. */
@@ -115,15 +101,43 @@ export class SessionPool {
     while (this.#usable.size === 0) await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
+  /** Starts one more worker; resolves when it is usable. Rejects, and leaves nothing, when it cannot start. */
+  add(): Promise<WorkerLife> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) return reject(new Error('the session workers are being ended'))
+      const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#counters }
+      const seat: WorkerSeat = new WorkerSeat(this.#options.entry, workerData, {
+        ready: (ready, thread) => void this.#welcome(seat, ready, thread),
+        created: threadId => {
+          this.#created.add(threadId)
+          this.#becomeUsable(seat, threadId)
+        },
+        failed: error => this.#failed(seat, error),
+      })
+      this.#seats.add(seat)
+      this.#starting.set(seat, { resolve, reject })
+    })
+  }
+
+  /** Ends a worker and its seat, whatever it is doing. Resolves when the thread is gone and its slot is free. */
+  async remove(worker: WorkerLife): Promise<void> {
+    const seat = this.#seatOf(worker)
+    worker.retiring = true
+    this.#usable.delete(worker.threadId)
+    if (seat) {
+      this.#seats.delete(seat)
+      await seat.close()
+    }
+    await worker.buried
+  }
+
   /** Runs a connection on `wanted`, or when that is gone on the worker that has the fewest; undefined when there is none at the moment. */
   run(task: ConnectionTask, wanted?: WorkerLife): PlacedRun | undefined {
-    let worker = wanted && this.#usable.get(wanted.threadId)
-    if (!worker)
-      for (const other of this.#usable.values()) if (!worker || other.connections < worker.connections) worker = other
-    if (!worker) return undefined
+    const worker = (wanted && this.#usable.get(wanted.threadId)) ?? this.#leastLoaded()
+    const seat = worker && this.#seatOf(worker)
+    if (!seat) return undefined
     worker.connections++
-    this.#placing = worker.threadId // read by the balancer, which `run` calls before it returns
-    return { worker, end: this.#endOf(worker, this.#piscina.run(task)) }
+    return { worker, end: this.#endOf(worker, seat.run(task)) }
   }
 
   /** Tells every worker something. */
@@ -134,7 +148,23 @@ export class SessionPool {
   /** Ends all threads, whatever they are doing, and waits until they are gone. */
   async close(): Promise<void> {
     this.#closing = true
-    await this.#piscina.destroy()
+    for (const { reject } of this.#starting.values()) reject(new Error('the session workers are being ended'))
+    this.#starting.clear()
+    await Promise.all([...this.#seats].map(seat => seat.close()))
+  }
+
+  #leastLoaded(): WorkerLife | undefined {
+    let least: WorkerLife | undefined
+    for (const worker of this.#usable.values()) {
+      if (worker.retiring) continue
+      if (!least || worker.connections < least.connections) least = worker
+    }
+    return least
+  }
+
+  #seatOf(worker: WorkerLife): WorkerSeat | undefined {
+    for (const seat of this.#seats) if (seat.worker === worker) return seat
+    return undefined
   }
 
   async #endOf(worker: WorkerLife, run: Promise<unknown>): Promise<ConnectionEnd> {
@@ -150,17 +180,16 @@ export class SessionPool {
     }
   }
 
-  async #welcome(ready: WorkerReady): Promise<void> {
-    if (this.#closing) {
+  async #welcome(seat: WorkerSeat, ready: WorkerReady, thread: Worker | undefined): Promise<void> {
+    if (this.#closing || seat.closing) {
       // It booted too late: its thread is being ended, and open ports would keep this one.
       ready.supervisorPort.close()
       ready.enginePort.close()
       return
     }
-    const thread = this.#piscina.threads.find(thread => thread.threadId === ready.threadId) as Worker | undefined
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
-    void worker.gone.then(() => this.#bury(worker))
+    worker.buried = worker.gone.then(() => this.#bury(worker))
     const serve = answer(ready.supervisorPort, isSupervisorRequest, request => {
       if (request.kind !== 'notice.done') return this.#options.serve(request)
       worker.answered(request.noticeId)
@@ -177,49 +206,58 @@ export class SessionPool {
       await this.#options.attach(ready.slot, ready.enginePort)
     } catch (error) {
       if (!this.#closing)
-        this.#options.onFailure(`a session worker cannot reach the storage engine: ${(error as Error).message}`)
+        this.#lose(seat, `a session worker cannot reach the storage engine: ${(error as Error).message}`)
       return
     }
     this.#attached.set(worker.threadId, worker)
-    this.#becomeUsable(worker.threadId)
+    this.#becomeUsable(seat, worker.threadId)
   }
 
   /** A worker is usable when Piscina would give it tasks and the engine knows it, in whichever order. */
-  #becomeUsable(threadId: number): void {
+  #becomeUsable(seat: WorkerSeat, threadId: number): void {
     const worker = this.#attached.get(threadId)
     if (!worker || !this.#created.has(threadId)) return
+    seat.worker = worker
     this.#usable.set(threadId, worker)
     this.#options.log.debug({ event: 'worker.ready', threadId, slot: worker.slot })
+    this.#starting.get(seat)?.resolve(worker)
+    this.#starting.delete(seat)
     for (const wake of this.#waiting.splice(0)) wake()
   }
 
   async #bury(worker: WorkerLife): Promise<void> {
     worker.close()
+    const seat = this.#seatOf(worker)
+    if (seat) seat.worker = undefined
     this.#usable.delete(worker.threadId)
     this.#attached.delete(worker.threadId)
     this.#created.delete(worker.threadId)
     if (this.#closing) return
-    this.#options.log.error({
-      event: 'worker.died',
-      threadId: worker.threadId,
-      slot: worker.slot,
-      connections: worker.connections,
-    })
+    const line = { threadId: worker.threadId, slot: worker.slot, connections: worker.connections }
+    if (worker.retiring && !seat) this.#options.log.info({ event: 'worker.retired', ...line })
+    else this.#options.log.error({ event: 'worker.died', ...line })
     try {
       await this.#options.detach(worker.slot)
       this.#slots.free(worker.slot)
     } catch (error) {
       this.#options.log.error({ event: 'worker.detach.failed', slot: worker.slot, error: String(error) })
     }
-    if (this.#piscina.threads.length === 0) this.#options.onFailure('no session worker is left')
+    if (![...this.#seats].some(({ hasThread }) => hasThread)) this.#options.onFailure('no session worker is left')
   }
 
-  /** Piscina tells this of a worker that died without a task, which is how one that cannot even start is seen. */
-  #failed(error: Error): void {
-    if (this.#closing) return
+  #failed(seat: WorkerSeat, error: Error): void {
+    if (this.#closing || seat.closing) return
     this.#options.log.error({ event: 'worker.failed', error: error.message })
-    if (this.#usable.size < this.#options.workers && this.#piscina.threads.length < this.#options.workers) {
-      this.#options.onFailure(`a session worker cannot start: ${error.message}`)
-    }
+    if (!seat.worker && !seat.hasThread) this.#lose(seat, `a session worker cannot start: ${error.message}`)
+  }
+
+  /** Nobody will sit there. Where a worker is being added, that is all; where one was, the server cannot go on. */
+  #lose(seat: WorkerSeat, why: string): void {
+    const starting = this.#starting.get(seat)
+    this.#starting.delete(seat)
+    this.#seats.delete(seat)
+    void seat.close()
+    if (starting) starting.reject(new Error(why))
+    else this.#options.onFailure(why)
   }
 }

@@ -12,6 +12,7 @@ import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
+import { type Replacement, replaceWorker } from './hand-over/worker-replacement.js'
 import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
 import { readinessOf } from './http/readiness.js'
@@ -218,6 +219,19 @@ export class Server {
 
   get sessionCount(): number {
     return this.#parts.host.size
+  }
+
+  /** Threads of the session workers. */
+  get workerIds(): number[] {
+    return this.#parts.pool.workers.map(({ threadId }) => threadId)
+  }
+
+  /** Replaces the session worker of that thread, see `replaceWorker`. Rejects when there is none. */
+  async replaceWorker(threadId: number): Promise<Replacement> {
+    const { pool, options } = this.#parts
+    const worker = pool.workers.find(worker => worker.threadId === threadId)
+    if (!worker) throw new Error(`there is no session worker ${threadId}`)
+    return replaceWorker(worker, { pool, log: options.log })
   }
 
   reloadCatalog(): void {

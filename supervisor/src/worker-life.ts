@@ -14,8 +14,12 @@ export class WorkerLife {
   readonly slot: number
   /** Connections that run here. */
   connections = 0
+  /** It is about to be replaced: no connection is begun here any more. */
+  retiring = false
   /** Settles when the thread is no more. */
   readonly gone: Promise<void>
+  /** Settles when, after that, the engine has forgotten it and its slot is free. */
+  buried: Promise<void> = Promise.resolve()
   readonly #port: WorkerReady['supervisorPort']
   /** Who waits for an answer, by notice. */
   readonly #asked = new Map<number, () => void>()
