@@ -1,13 +1,12 @@
 // A leased disk as the README has it: an account and a session by the command `scsipub`, then stock initiators with what it printed.
 
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { runProgram } from '../harness/run-program.js'
+import { scsipub, scsipubJson } from '../harness/scsipub-command.js'
 import { type Server, withServer } from '../harness/server.js'
-import { ROOT } from '../repository.js'
+import { ADMIN } from '../harness/shared-disk.js'
 
-const ADMIN = 'the-token-of-the-administrator'
-const CONFIG = { admin: { token: ADMIN } }
+const CONFIG = { admin: ADMIN }
 
 interface Session {
   readonly id: string
@@ -19,25 +18,14 @@ interface Session {
   readonly attached_sessions: number
 }
 
-/** Runs `scsipub ARGS…` against the server. */
-function scsipub(server: Server, args: readonly string[]) {
-  return runProgram(join(ROOT, 'node_modules/.bin/scsipub'), ['--server', server.api, '--admin-token', ADMIN, ...args])
-}
-
-async function json<T>(t: Test, server: Server, ...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await scsipub(server, [...args, '--json'])
-  t.equal(code, 0, stderr)
-  return JSON.parse(stdout) as T
-}
-
 const address = ({ chap_user, portal, iqn }: Session, secret: string, lun: number) =>
   `iscsi://${chap_user}%${secret}@${portal}/${iqn}/${lun}`
 
 t.test('scsipub leases a disk, libiscsi uses it, and what is said of it is true', async t => {
   await withServer(t, { config: CONFIG }, async server => {
-    const { api_key } = await json<{ api_key: string }>(t, server, 'account', 'create', 'Ada')
+    const { api_key } = await scsipubJson<{ api_key: string }>(server, 'account', 'create', 'Ada')
     const key = ['--key', api_key]
-    const session = await json<Session>(t, server, ...key, 'session', 'create', 'blank:8M', 'blank:16M')
+    const session = await scsipubJson<Session>(server, ...key, 'session', 'create', 'blank:8M', 'blank:16M')
     t.equal(session.portal, server.portal)
 
     const capacity = await runProgram('iscsi-readcapacity16', [address(session, session.chap_secret, 1)])
@@ -54,15 +42,14 @@ t.test('scsipub leases a disk, libiscsi uses it, and what is said of it is true'
     const strangers = await runProgram('iscsi-ls', [`iscsi://${session.portal}`])
     t.notMatch(strangers.stdout, session.iqn, 'who has no key does not see it')
 
-    const { luns } = await json<Session>(t, server, ...key, 'session', 'resize', session.id, '1', '32M')
+    const { luns } = await scsipubJson<Session>(server, ...key, 'session', 'resize', session.id, '1', '32M')
     t.same(
       luns.map(({ size_bytes }) => size_bytes),
       [8 << 20, 32 << 20],
     )
     const grown = await runProgram('iscsi-readcapacity16', [address(session, session.chap_secret, 1)])
     t.match(grown.stdout, /Total size:33554432\b/)
-    const image = await json<{ id: string }>(
-      t,
+    const image = await scsipubJson<{ id: string }>(
       server,
       ...key,
       'session',
@@ -72,15 +59,15 @@ t.test('scsipub leases a disk, libiscsi uses it, and what is said of it is true'
       '--lun',
       '1',
     )
-    const clone = await json<Session>(t, server, ...key, 'session', 'create', image.id)
+    const clone = await scsipubJson<Session>(server, ...key, 'session', 'create', image.id)
     const cloned = await runProgram('iscsi-readcapacity16', [address(clone, clone.chap_secret, 0)])
     t.match(cloned.stdout, /Total size:33554432\b/, cloned.stderr)
 
-    const { code } = await scsipub(server, [...key, 'session', 'rm', session.id])
+    const { code } = await scsipub(server, ...key, 'session', 'rm', session.id)
     t.equal(code, 0)
     const gone = await runProgram('iscsi-inq', [address(session, session.chap_secret, 0)])
     t.not(gone.code, 0)
-    const refused = await scsipub(server, [...key, 'session', 'show', session.id])
+    const refused = await scsipub(server, ...key, 'session', 'show', session.id)
     t.match(refused, { code: 2, stderr: /session-unknown/ })
   })
 })
@@ -90,5 +77,5 @@ t.test('a server that has stopped is exit code 3', async t => {
   await withServer(t, { config: CONFIG }, async server => {
     stopped = server
   })
-  if (stopped) t.match(await scsipub(stopped, ['catalog']), { code: 3, stderr: /nothing listens there/ })
+  if (stopped) t.match(await scsipub(stopped, 'catalog'), { code: 3, stderr: /nothing listens there/ })
 })
