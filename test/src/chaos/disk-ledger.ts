@@ -6,7 +6,7 @@
 //   power cut         the promised one, or any that came after it: of what was not flushed, the disk may have any state
 //
 // An answered flush makes the last entry that was answered before it was asked for the promised one. A WRITE ATOMIC is found whole or not at all,
-// also when nothing of it was answered.
+// also when nothing of it was answered; so is a growth of the disk.
 
 import type { DiskOperation } from './disk-operation.js'
 import { describeBytes, describeValue, holds, SECTOR_BYTES, type SectorValue, statusOf } from './sector-value.js'
@@ -20,12 +20,20 @@ interface Entry {
 }
 
 export interface LedgerOptions {
+  /** At first. */
   readonly sectors: number
   /** What a sector holds that nobody has written. */
   readonly initial: (sector: number) => SectorValue
 }
 
-type Crash = 'kill' | 'powerCut'
+export type Crash = 'kill' | 'powerCut'
+
+/** A disk as it is found, and the snapshot that it stands on where its ledger has sectors of the kind `below`. */
+export interface FoundDisk {
+  readonly content: Buffer
+  readonly below?: Buffer | undefined
+}
+
 const UNANSWERED = Number.POSITIVE_INFINITY
 /** So many faults of one disk are told in words. */
 const MAX_FAULTS = 8
@@ -40,9 +48,13 @@ export class DiskLedger {
   /** Sectors with more than a promised entry. */
   readonly #open = new Set<number>()
   #clock = 1
+  #sectors: number
+  /** Sectors that it is being grown to. */
+  #growsTo: number | undefined
 
   constructor(options: LedgerOptions) {
     this.#options = options
+    this.#sectors = options.sectors
   }
 
   /** A ledger of its own with the same entries. */
@@ -53,11 +65,24 @@ export class DiskLedger {
     for (const [id, task] of this.#underWay) copy.#underWay.set(id, task)
     for (const sector of this.#open) copy.#open.add(sector)
     copy.#clock = this.#clock
+    copy.#sectors = this.#sectors
+    copy.#growsTo = this.#growsTo
     return copy
   }
 
   get sectors(): number {
-    return this.#options.sectors
+    return this.#sectors
+  }
+
+  /** A growth is being asked for. */
+  beginGrowth(sectors: number): void {
+    this.#growsTo = sectors
+  }
+
+  /** It was answered: done, or refused. */
+  endGrowth(done: boolean): void {
+    if (done) this.#sectors = this.#growsTo ?? this.#sectors
+    this.#growsTo = undefined
   }
 
   /** It is being asked for. */
@@ -98,20 +123,25 @@ export class DiskLedger {
   }
 
   /** Faults of what is found after a crash, in words; none when all is as promised. The ledger stays as it is. */
-  faults(crash: Crash, content: Buffer): string[] {
+  faults(crash: Crash, disk: FoundDisk): string[] {
     const faults: string[] = []
-    if (content.length !== this.sectors * SECTOR_BYTES) return [`the disk has ${content.length} bytes`]
+    const { content } = disk
+    const sectors = content.length / SECTOR_BYTES
+    if (sectors !== this.#sectors && sectors !== this.#growsTo) {
+      const other = this.#growsTo === undefined ? '' : ` or ${this.#growsTo}`
+      return [`the disk has ${sectors} sectors; it has to have ${this.#sectors}${other}`]
+    }
     let wrong = 0
-    for (let sector = 0; sector < this.sectors; sector++) {
+    for (let sector = 0; sector < sectors; sector++) {
       const allowed = this.#allowed(crash, sector)
-      if (allowed.some(({ value }) => holds(content, sector * SECTOR_BYTES, sector, value))) continue
+      if (allowed.some(({ value }) => found(disk, sector, value))) continue
       if (wrong++ >= MAX_FAULTS) continue
       const wanted = allowed.map(({ value }) => describeValue(value)).join(', or ')
       faults.push(`sector ${sector} holds ${describeBytes(content, sector * SECTOR_BYTES)}; it has to be ${wanted}`)
     }
     if (wrong > MAX_FAULTS) faults.push(`and ${wrong - MAX_FAULTS} more sectors are wrong`)
     for (const [id, extent] of this.#atomic) {
-      if (this.#torn(crash, content, id, extent)) faults.push(`the atomic write ${id} is there in part`)
+      if (this.#torn(crash, disk, id, extent)) faults.push(`the atomic write ${id} is there in part`)
     }
     return faults
   }
@@ -119,7 +149,7 @@ export class DiskLedger {
   /** Faults of GET LBA STATUS after the process was killed: `statuses` has one for each sector. */
   statusFaults(statuses: Uint8Array): string[] {
     const faults: string[] = []
-    for (let sector = 0; sector < this.sectors && faults.length < MAX_FAULTS; sector++) {
+    for (let sector = 0; sector < statuses.length && faults.length < MAX_FAULTS; sector++) {
       const allowed = this.#allowed('kill', sector)
       const wanted = new Set(allowed.map(({ value }) => statusOf(value)))
       // Under way: the steps of an unmapping are seen one by one.
@@ -131,18 +161,20 @@ export class DiskLedger {
   }
 
   /** Goes on from what was found, which has no faults. */
-  settle(crash: Crash, content: Buffer): void {
+  settle(crash: Crash, disk: FoundDisk): void {
+    this.#sectors = disk.content.length / SECTOR_BYTES
+    this.#growsTo = undefined
     for (const sector of [...this.#entries.keys()]) {
       const entries = this.#of(sector)
       const allowed = this.#allowed(crash, sector)
-      const found = allowed.findLast(({ value }) => holds(content, sector * SECTOR_BYTES, sector, value))
-      if (!found) throw new Error(`sector ${sector} cannot be settled`)
+      const settled = allowed.findLast(({ value }) => found(disk, sector, value))
+      if (!settled) throw new Error(`sector ${sector} cannot be settled`)
       // An operation may have been broken off between its steps, so that zeros are of either state.
-      const value = crash === 'powerCut' || allowed.length > 1 ? ofAnyStatus(found.value) : found.value
-      if (crash === 'powerCut') this.#set(sector, [{ ...found, value, answered: 0 }])
+      const value = crash === 'powerCut' || allowed.length > 1 ? ofAnyStatus(settled.value) : settled.value
+      if (crash === 'powerCut') this.#set(sector, [{ ...settled, value, answered: 0 }])
       else {
-        const earlier = entries.slice(0, entries.indexOf(found))
-        this.#set(sector, [...earlier, { ...found, value, answered: Math.min(found.answered, this.#clock) }])
+        const earlier = entries.slice(0, entries.indexOf(settled))
+        this.#set(sector, [...earlier, { ...settled, value, answered: Math.min(settled.answered, this.#clock) }])
       }
     }
     this.#clock++
@@ -172,13 +204,12 @@ export class DiskLedger {
       : entries.slice(entries.findLastIndex(({ answered }) => answered !== UNANSWERED))
   }
 
-  #torn(crash: Crash, content: Buffer, id: number, extent: { first: number; count: number }): boolean {
+  #torn(crash: Crash, disk: FoundDisk, id: number, extent: { first: number; count: number }): boolean {
     const later = (sector: number) => this.#of(sector).findIndex(({ operation }) => operation === id)
-    const found = (sector: number) =>
-      this.#allowed(crash, sector).filter(({ value }) => holds(content, sector * SECTOR_BYTES, sector, value))
+    const held = (sector: number) => this.#allowed(crash, sector).filter(({ value }) => found(disk, sector, value))
     const place = (sector: number, entry: Entry) => this.#of(sector).indexOf(entry)
-    const allNew = !this.#some(extent, sector => !found(sector).some(entry => place(sector, entry) >= later(sector)))
-    const allOld = !this.#some(extent, sector => !found(sector).some(entry => place(sector, entry) < later(sector)))
+    const allNew = !this.#some(extent, sector => !held(sector).some(entry => place(sector, entry) >= later(sector)))
+    const allOld = !this.#some(extent, sector => !held(sector).some(entry => place(sector, entry) < later(sector)))
     return !allNew && !allOld
   }
 
@@ -193,7 +224,7 @@ export class DiskLedger {
   }
 
   #each({ first, count }: { first: number; count: number }, act: (sector: number) => void): void {
-    const end = Math.min(first + count, this.sectors)
+    const end = Math.min(first + count, this.#sectors)
     for (let sector = first; sector < end; sector++) act(sector)
   }
 
@@ -201,6 +232,10 @@ export class DiskLedger {
     for (let sector = first; sector < first + count; sector++) if (holdsFor(sector)) return true
     return false
   }
+}
+
+function found({ content, below }: FoundDisk, sector: number, value: SectorValue): boolean {
+  return holds(content, sector * SECTOR_BYTES, sector, value, below)
 }
 
 /** The value of a sector after the operation, given the one before. */

@@ -16,12 +16,13 @@ export const BASE_TAG = 1
  * hole       deallocated: zeros
  * anchored   zeros that keep their room
  * zero       zeros, whatever they are to GET LBA STATUS
+ * below      what the snapshot holds that the disk stands on; zeros behind its end
  * data       a write's own bytes for that sector
  * same       one block that a WRITE SAME has put everywhere
  * or         what was there, with the bits of a write added
  */
 export type SectorValue =
-  | { readonly kind: 'absent' | 'hole' | 'anchored' | 'zero' }
+  | { readonly kind: 'absent' | 'hole' | 'anchored' | 'zero' | 'below' }
   | { readonly kind: 'data' | 'same'; readonly tag: number }
   | { readonly kind: 'or'; readonly below: SectorValue; readonly tag: number }
 
@@ -45,9 +46,10 @@ export function blockOf(tag: number): Buffer {
   return block
 }
 
-/** Whether the sector of `content` at byte `at` is what the value says. */
-export function holds(content: Buffer, at: number, sector: number, value: SectorValue): boolean {
+/** Whether the sector of `content` at byte `at` is what the value says; `below` is the content of the snapshot that the disk stands on. */
+export function holds(content: Buffer, at: number, sector: number, value: SectorValue, below?: Buffer): boolean {
   scratchWords.fill(0)
+  if (value.kind === 'below') below?.copy(scratch, 0, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)
   addBits(scratchWords, value, sector)
   return content.compare(scratch, 0, SECTOR_BYTES, at, at + SECTOR_BYTES) === 0
 }
@@ -61,6 +63,7 @@ export function statusOf(value: SectorValue): 0 | 1 | 2 | undefined {
     case 'anchored':
       return 2
     case 'zero':
+    case 'below':
       return undefined
     default:
       return 0
@@ -76,6 +79,8 @@ export function describeValue(value: SectorValue): string {
       return `write same ${value.tag}`
     case 'or':
       return `${describeValue(value.below)} | write ${value.tag}`
+    case 'below':
+      return 'what its snapshot holds'
     default:
       return value.kind
   }

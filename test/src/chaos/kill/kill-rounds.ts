@@ -122,7 +122,7 @@ export class KillRounds {
       await ready(initiator, lun)
       const content = await readAll(initiator, lun)
       found.push(content)
-      const told = ledger.faults('kill', content)
+      const told = ledger.faults('kill', { content })
       if (KILL_DISKS[lun]!.thin) {
         told.push(...ledger.statusFaults(await readStatuses(initiator, lun)))
         const { used, counted, unit } = await readUsage(initiator, lun, this.#dataDir)
@@ -138,7 +138,7 @@ export class KillRounds {
     if (write.status !== (fenced ? RESERVATION_CONFLICT : 0))
       faults.push(`with ${reservations}, a stranger's write ended with status ${write.status}`)
     if (faults.length > 0) throw new ChaosFault(this.#name(round), faults, this.#options.scratch)
-    for (const [lun, ledger] of this.#disks.entries()) ledger.settle('kill', found[lun]!)
+    for (const [lun, ledger] of this.#disks.entries()) ledger.settle('kill', { content: found[lun]! })
     this.#fence.settle(reservations)
     this.#figures.looks++
     await initiator.close()

@@ -21,25 +21,39 @@ export interface LiveOrders {
   readonly close: boolean
 }
 
+/** What is done to disks and snapshots as a whole; each is found whole or not at all. */
+export type Change =
+  | { readonly what: 'grow'; readonly volume: string; readonly sectors: number }
+  | { readonly what: 'freeze'; readonly volume: string; readonly snapshot: string }
+  /** A blank disk, or a clone of a snapshot. */
+  | { readonly what: 'make'; readonly volume: string; readonly sectors: number; readonly snapshot?: string }
+  | { readonly what: 'remove'; readonly volume: string }
+  | { readonly what: 'destroy'; readonly snapshot: string }
+
 /** Marks in the log. */
 export type LifeMark =
   | { readonly kind: 'opened'; readonly dump: string }
-  | { readonly kind: 'begin'; readonly operation: DiskOperation }
+  | { readonly kind: 'begin'; readonly volume: string; readonly operation: DiskOperation }
   | { readonly kind: 'end'; readonly id: number; readonly done: boolean }
-  | { readonly kind: 'reserve'; readonly disk: number; readonly next: string }
-  | { readonly kind: 'reserved'; readonly disk: number; readonly done: boolean }
-  | { readonly kind: 'snapshot'; readonly operation: DiskOperation }
-  | { readonly kind: 'snapshotted'; readonly id: number; readonly done: boolean }
-  | { readonly kind: 'ended'; readonly nextId: number }
+  | { readonly kind: 'reserve'; readonly volume: string; readonly next: string }
+  | { readonly kind: 'reserved'; readonly volume: string; readonly done: boolean }
+  | { readonly kind: 'change'; readonly id: number; readonly change: Change }
+  | { readonly kind: 'changed'; readonly id: number; readonly done: boolean }
+  | { readonly kind: 'ended' }
 
-/** Name of the snapshot that an operation takes. */
-export const snapshotName = (operationId: number): string => `snapshot-${operationId}`
+/** Ids that a life takes for other things than the operations of its load. */
+export const OTHER_IDS = 2000
 
 /**
- * What is found at an opening, by disk; `report.json` of a dump. Beside it lie `ID` with the content and `ID.status`, a byte a sector; and the contents of
- * snapshots by their names.
+ * What is found at an opening; `report.json` of a dump. Beside it lie `ID` with the content of a disk or a snapshot and, of the disks, `ID.status`, a byte a
+ * sector.
  */
-export type StateReport = Readonly<Record<string, DiskReport>>
+export interface StateReport {
+  readonly disks: Readonly<Record<string, DiskReport>>
+  readonly snapshots: readonly string[]
+  /** Files that belong to none of them. */
+  readonly strays: readonly string[]
+}
 export type DiskReport =
   | { readonly refused: string; readonly why: string }
   | {

@@ -7,16 +7,17 @@ import type { BorrowedVolume } from '@scsipub/volume'
 import { Dice } from '../dice.js'
 import { type DiskOperation, OperationChooser } from '../disk-operation.js'
 import { keptState } from '../reservation-ledger.js'
+import { SECTOR_BYTES } from '../sector-value.js'
+import { changeDisks } from './disk-changes.js'
 import { carryOut } from './engine-operations.js'
-import { type LifeMark, type LifeOrders, type LiveOrders, snapshotName } from './life-messages.js'
+import type { LifeMark, LifeOrders, LiveOrders } from './life-messages.js'
 import { type OpenState, openState } from './open-state.js'
-import { LOADED_DISKS, POWER_DISKS } from './power-disks.js'
+import { passThrough } from './passing-disks.js'
+import { LOADED_DISKS, loadedAt, POWER_DISKS } from './power-disks.js'
 import { mark } from './recorder.js'
 
 const LOOPS = 4
 const PORTS = ['iqn.2025-01.test:a,i,0x1', 'iqn.2025-01.test:b,i,0x2', 'iqn.2025-01.test:c,i,0x3']
-/** A disk may stand on more of them, and each is read at every look. */
-const MOST_SNAPSHOTS = 4
 const KEYS = ['00000000000000a1', '00000000000000b2']
 
 const note = (value: LifeMark): void => mark(value)
@@ -25,7 +26,9 @@ async function live(orders: LiveOrders, basePath: string): Promise<void> {
   const { dataDir, dump, bootId, seed } = orders
   const state = await openState({ dataDir, dump, bootId, basePath })
   note({ kind: 'opened', dump })
-  const chooser = new OperationChooser(new Dice(seed), LOADED_DISKS, orders.firstId)
+  const sizes = state.volumes.map(volume => (volume?.sizeBytes ?? 0) / SECTOR_BYTES)
+  const disks = LOADED_DISKS.map((disk, index) => loadedAt(disk, () => sizes[index] ?? 0))
+  const chooser = new OperationChooser(new Dice(seed), disks, orders.firstId)
   let left = orders.operations
   const work = async (dice: Dice): Promise<void> => {
     while (left-- > 0) {
@@ -37,18 +40,20 @@ async function live(orders: LiveOrders, basePath: string): Promise<void> {
   }
   const loops = Array.from({ length: LOOPS }, (_, loop) => work(new Dice(seed, loop + 1)))
   const more = () => left > 0
+  const common = { engine: state.engine, note, takeId: () => chooser.takeId(), more }
   await Promise.all([
     ...loops,
     reserve(state, new Dice(seed, 99), more),
-    freeze(state, chooser, new Dice(seed, 98), more),
+    changeDisks({ ...common, sizes, dice: new Dice(seed, 98) }),
+    passThrough({ ...common, state, dice: new Dice(seed, 97) }),
   ])
-  note({ kind: 'ended', nextId: chooser.nextId })
+  note({ kind: 'ended' })
   if (orders.close) await state.engine.close()
 }
 
 async function perform(operation: DiskOperation, { engine, volumes }: OpenState, dice: Dice): Promise<void> {
   const volume = volumes[operation.disk] as BorrowedVolume
-  note({ kind: 'begin', operation })
+  note({ kind: 'begin', volume: POWER_DISKS[operation.disk]!.id, operation })
   const done = await carryOut(volume, operation, dice)
   note({ kind: 'end', id: operation.id, done })
   if (operation.name === 'sanitize') await engine.sanitized(POWER_DISKS[operation.disk]!.id)
@@ -56,33 +61,15 @@ async function perform(operation: DiskOperation, { engine, volumes }: OpenState,
 
 /** Changes registrations and reservation of the disk that is for it, one after the other. */
 async function reserve({ engine }: OpenState, dice: Dice, more: () => boolean): Promise<void> {
-  const disk = POWER_DISKS.findIndex(({ reserved }) => reserved)
-  const { reservations } = await engine.volume(POWER_DISKS[disk]!.id)
+  const volume = POWER_DISKS.find(({ reserved }) => reserved)!.id
+  const { reservations } = await engine.volume(volume)
   while (more()) {
     const port = dice.pick(PORTS)
     const action = actionOf(dice)
-    note({ kind: 'reserve', disk, next: keptState(reduceReservations(reservations.state, port, action).state) })
+    note({ kind: 'reserve', volume, next: keptState(reduceReservations(reservations.state, port, action).state) })
     const { refused } = await reservations.change(port, action)
-    note({ kind: 'reserved', disk, done: refused === undefined })
+    note({ kind: 'reserved', volume, done: refused === undefined })
     for (let turn = dice.below(30); turn > 0; turn--) await setImmediate()
-  }
-}
-
-/** Takes snapshots of the disk that is for it, while it is written to. */
-async function freeze(
-  { engine }: OpenState,
-  chooser: OperationChooser,
-  dice: Dice,
-  more: () => boolean,
-): Promise<void> {
-  const disk = POWER_DISKS.findIndex(({ frozen }) => frozen)
-  const { snapshots } = await engine.snapshots.list()
-  for (let taken = snapshots.length; taken < MOST_SNAPSHOTS && more(); taken++) {
-    for (let turn = dice.below(200); turn > 0 && more(); turn--) await setImmediate()
-    const operation: DiskOperation = { id: chooser.takeId(), name: 'flush', disk, first: 0, count: 0 }
-    note({ kind: 'snapshot', operation })
-    await engine.snapshots.take([{ volumeId: POWER_DISKS[disk]!.id, snapshotId: snapshotName(operation.id) }])
-    note({ kind: 'snapshotted', id: operation.id, done: true })
   }
 }
 

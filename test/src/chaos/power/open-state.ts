@@ -10,6 +10,7 @@ import { keptState } from '../reservation-ledger.js'
 import { SECTOR_BYTES } from '../sector-value.js'
 import type { DiskReport, StateReport } from './life-messages.js'
 import { POWER_DISKS, type PowerDisk, specOf, specOfLook } from './power-disks.js'
+import { strayFiles } from './stray-files.js'
 
 export type Identity = VolumeDescriptor['identity']
 
@@ -17,7 +18,9 @@ export interface OpenState {
   readonly engine: StorageEngine
   /** By index in `POWER_DISKS`; undefined when the engine has refused the disk. */
   readonly volumes: readonly (BorrowedVolume | undefined)[]
-  readonly report: StateReport
+  /** Disks that an earlier life has made and not removed. */
+  readonly passing: ReadonlyMap<string, BorrowedVolume>
+  readonly borrow: (descriptor: VolumeDescriptor) => BorrowedVolume
 }
 
 const PIECE_BYTES = 1 << 20
@@ -43,26 +46,36 @@ export async function openState(o: {
     },
   })
   mkdirSync(o.dump, { recursive: true })
-  const report: Record<string, DiskReport> = {}
-  const volumes: (BorrowedVolume | undefined)[] = []
-  for (const disk of POWER_DISKS) {
+  const disks: Record<string, DiskReport> = {}
+  const existing = engine.persistent()
+  const open = async ({ id, reserved }: Pick<PowerDisk, 'id' | 'reserved'>, make: () => Promise<VolumeDescriptor>) => {
     try {
-      const descriptor = await engine.open(specOf(disk, o.basePath))
+      // What there is has the size that it has grown to.
+      const descriptor = await (existing.includes(id) ? engine.reopen(id) : make())
       const volume = workers.borrow(descriptor)
-      await engine.sanitized(disk.id)
-      report[disk.id] = await reportOf(engine, disk, descriptor)
-      await dump(engine, volume, disk, join(o.dump, disk.id))
-      volumes.push(volume)
+      await engine.sanitized(id)
+      disks[id] = await reportOf(engine, descriptor)
+      await dump(engine, volume, { id, reserved }, join(o.dump, id))
+      return volume
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
       if (code !== 'damaged') throw error
-      report[disk.id] = { refused: code, why: (error as Error).message }
-      volumes.push(undefined)
+      disks[id] = { refused: code, why: (error as Error).message }
+      return undefined
     }
   }
-  await dumpSnapshots(engine, workers, o.dump)
+  const volumes: (BorrowedVolume | undefined)[] = []
+  for (const disk of POWER_DISKS) volumes.push(await open(disk, () => engine.open(specOf(disk, o.basePath))))
+  const passing = new Map<string, BorrowedVolume>()
+  for (const id of existing.filter(id => !POWER_DISKS.some(disk => disk.id === id))) {
+    const volume = await open({ id, reserved: false }, () => engine.reopen(id))
+    if (volume) passing.set(id, volume)
+  }
+  const snapshots = await dumpSnapshots(engine, workers, o.dump)
+  const strays = strayFiles(o.dataDir, { volumes: Object.keys(disks), snapshots })
+  const report: StateReport = { disks, snapshots, strays }
   writeFileSync(join(o.dump, 'report.json'), JSON.stringify(report))
-  return { engine, volumes, report }
+  return { engine, volumes, passing, borrow: descriptor => workers.borrow(descriptor) }
 }
 
 type Asked = Extract<BorrowerRequest, { volumeId: string }>
@@ -74,17 +87,13 @@ function answer(engine: StorageEngine, request: Asked): Promise<unknown> {
   return request.kind === 'volume.flush' ? engine.flush(volumeId) : engine.materialise(volumeId)
 }
 
-async function reportOf(
-  engine: StorageEngine,
-  { id, sectors }: PowerDisk,
-  descriptor: VolumeDescriptor,
-): Promise<DiskReport> {
-  const { control, reservations } = await engine.volume(id)
+async function reportOf(engine: StorageEngine, { spec, identity, files }: VolumeDescriptor): Promise<DiskReport> {
+  const { control, reservations } = await engine.volume(spec.volumeId)
   const { state } = reservations
   return {
-    identity: descriptor.identity,
+    identity,
     booked: control.allocatedSectors,
-    counted: countBooked(readFileSync(descriptor.files!.bitmapPath), sectors),
+    counted: countBooked(readFileSync(files!.bitmapPath), spec.sizeBytes / SECTOR_BYTES),
     reservations: keptState({ ...state, persistent: state.registrations.length > 0 }),
   }
 }
@@ -93,7 +102,7 @@ async function reportOf(
 async function dump(
   engine: StorageEngine,
   volume: BorrowedVolume,
-  { id, reserved }: PowerDisk,
+  { id, reserved }: Pick<PowerDisk, 'id' | 'reserved'>,
   path: string,
 ): Promise<void> {
   const content = Buffer.alloc(volume.sizeBytes)
@@ -115,18 +124,18 @@ async function dump(
   writeFileSync(`${path}.status`, statuses)
 }
 
-/** Reads every snapshot through a disk that stands on it. One that is damaged fails the dump: nothing damages them. */
-async function dumpSnapshots(engine: StorageEngine, workers: BorrowedVolumes, folder: string): Promise<void> {
-  const disk = POWER_DISKS.find(({ frozen }) => frozen)!
+/** Reads every snapshot through a disk that stands on it, and gives their names. One that is damaged fails the dump: nothing damages them. */
+async function dumpSnapshots(engine: StorageEngine, workers: BorrowedVolumes, folder: string): Promise<string[]> {
   const { snapshots, damaged } = await engine.snapshots.list()
   for (const { snapshotId, why } of damaged) throw new Error(`the snapshot ${snapshotId} is damaged: ${why}`)
-  for (const { snapshotId } of snapshots) {
-    const look = specOfLook(disk, snapshotId)
+  for (const snapshot of snapshots) {
+    const look = specOfLook(snapshot)
     const volume = workers.borrow(await engine.open(look))
     const content = Buffer.alloc(volume.sizeBytes)
     await volume.read(0, content, 0, content.length)
-    writeFileSync(join(folder, snapshotId), content)
+    writeFileSync(join(folder, snapshot.snapshotId), content)
     volume.release()
     await engine.destroy(look.volumeId)
   }
+  return snapshots.map(({ snapshotId }) => snapshotId)
 }

@@ -6,7 +6,10 @@ import { BASE_TAG, SECTOR_BYTES, type SectorValue } from '../sector-value.js'
 
 export interface PowerDisk extends LoadedDisk {
   readonly id: string
+  /** At first. */
   readonly sectors: number
+  /** Sectors that it may grow to. */
+  readonly mostSectors: number
   /** Length of its base image; 0: none. */
   readonly baseSectors: number
   readonly quotaSectors: number
@@ -30,20 +33,31 @@ const WEIGHTS: Readonly<Partial<Record<OperationName, number>>> = {
   unmapSame: 3,
   flush: 10,
 }
-const usual = { baseSectors: 0, quotaSectors: 0, reserved: false, frozen: false, weights: WEIGHTS }
+const usual = { baseSectors: 0, quotaSectors: 0, mostSectors: 0, reserved: false, frozen: false, weights: WEIGHTS }
 
-/** A disk of two bitmap pages, one over a base that is shorter than it, one whose quota is used up at times, one with snapshots and one with reservations. */
+/**
+ * A disk that grows over the end of its first bitmap page, one over a base that is shorter than it, one whose quota is used up at times, one with
+ * snapshots and one with reservations.
+ */
 export const POWER_DISKS: readonly PowerDisk[] = [
   {
     ...usual,
     id: 'pages',
-    sectors: 40960,
+    sectors: 32768 - 200,
+    mostSectors: 40960,
     windows: [
       { first: 0, count: 1024 },
       { first: 32768 - 512, count: 1024 },
     ],
   },
-  { ...usual, id: 'image', sectors: 4096, baseSectors: 3001, windows: [{ first: 2048, count: 2048 }] },
+  {
+    ...usual,
+    id: 'image',
+    sectors: 4096,
+    mostSectors: 6144,
+    baseSectors: 3001,
+    windows: [{ first: 2048, count: 4096 }],
+  },
   {
     ...usual,
     id: 'quota',
@@ -52,32 +66,38 @@ export const POWER_DISKS: readonly PowerDisk[] = [
     windows: [{ first: 0, count: 2048 }],
     weights: { ...WEIGHTS, sanitize: 1 },
   },
-  { ...usual, id: 'layers', sectors: 2048, windows: [{ first: 0, count: 2048 }], frozen: true },
+  { ...usual, id: 'layers', sectors: 2048, mostSectors: 3072, windows: [{ first: 0, count: 3072 }], frozen: true },
   { ...usual, id: 'fence', sectors: 128, windows: [{ first: 0, count: 128 }], reserved: true },
 ]
 
 /** Disks that are written to, the first ones of all; a reservation would keep the load away. */
 export const LOADED_DISKS: readonly PowerDisk[] = POWER_DISKS.filter(({ reserved }) => !reserved)
 
+const persistent = { persistence: 'persistent', blockBytes: SECTOR_BYTES, quotaBytes: 0 } as const
+
 export function specOf({ id, sectors, baseSectors, quotaSectors }: PowerDisk, basePath: string): VolumeSpec {
   return {
+    ...persistent,
     volumeId: id,
-    persistence: 'persistent',
     sizeBytes: sectors * SECTOR_BYTES,
-    blockBytes: SECTOR_BYTES,
     quotaBytes: quotaSectors * SECTOR_BYTES,
     ...(baseSectors > 0 && { basePath }),
   }
 }
 
-/** A disk on a snapshot of `disk`, to look at it: gone when it is closed. */
-export function specOfLook({ sectors }: PowerDisk, snapshotId: string): VolumeSpec {
+/** A disk that is made in a life and may be removed again: blank, or a clone of a snapshot. */
+export function specOfPassing(volumeId: string, sectors: number, baseSnapshot?: string): VolumeSpec {
+  const sizeBytes = sectors * SECTOR_BYTES
+  return { ...persistent, volumeId, sizeBytes, ...(baseSnapshot !== undefined && { baseSnapshot }) }
+}
+
+/** A disk on a snapshot, to look at it: gone when it is closed. */
+export function specOfLook({ snapshotId, sizeBytes }: { snapshotId: string; sizeBytes: number }): VolumeSpec {
   return {
+    ...persistent,
     volumeId: `look-${snapshotId}`,
     persistence: 'ephemeral',
-    sizeBytes: sectors * SECTOR_BYTES,
-    blockBytes: SECTOR_BYTES,
-    quotaBytes: 0,
+    sizeBytes,
     baseSnapshot: snapshotId,
   }
 }
@@ -85,4 +105,17 @@ export function specOfLook({ sectors }: PowerDisk, snapshotId: string): VolumeSp
 /** What a sector of the disk holds that nobody has written. */
 export function initialOf({ baseSectors }: PowerDisk): (sector: number) => SectorValue {
   return sector => (sector < baseSectors ? { kind: 'data', tag: BASE_TAG } : { kind: 'absent' })
+}
+
+/** The disk as a load has it whose size is `sectors()` by now. */
+export function loadedAt(disk: LoadedDisk, sectors: () => number): LoadedDisk {
+  return {
+    weights: disk.weights,
+    get windows() {
+      const end = sectors()
+      return disk.windows
+        .filter(({ first }) => first < end)
+        .map(({ first, count }) => ({ first, count: Math.min(count, end - first) }))
+    },
+  }
 }

@@ -11,7 +11,7 @@ import { ChaosFault, type ChaosResult, type RoundsOptions } from '../faults.js'
 import { BASE_TAG, dataOf } from '../sector-value.js'
 import { damage } from './damage.js'
 import { FileSystemModel, isFolder, type Tree } from './file-system-model.js'
-import type { LifeMark, LiveOrders } from './life-messages.js'
+import { type LifeMark, type LiveOrders, OTHER_IDS } from './life-messages.js'
 import { type KillOrder, runLife } from './life-process.js'
 import { POWER_DISKS } from './power-disks.js'
 import { type LoggedRecord, readRecords } from './record-log.js'
@@ -43,7 +43,7 @@ interface Segment {
 export class PowerRounds {
   readonly #options: RoundsOptions
   readonly #basePath: string
-  readonly #figures = { operations: 0, fileChanges: 0, states: 0, kills: 0, damaged: 0 }
+  readonly #figures = { operations: 0, changes: 0, fileChanges: 0, states: 0, kills: 0, damaged: 0 }
   #nextId = BASE_TAG + 1
   #states: readonly CutState[] = [{ what: 'nothing', tree: EMPTY, ledger: new StateLedger() }]
 
@@ -92,7 +92,7 @@ export class PowerRounds {
       const all = readRecords(log)
       segments.push({ records: all.slice(read), tree: readTree(root), killed: how === 'killed' })
       read = all.length
-      this.#nextId += live.operations + 10
+      this.#nextId += live.operations + OTHER_IDS
       if (how === 'ended') break
       this.#figures.kills++
     }
@@ -130,6 +130,7 @@ export class PowerRounds {
             )
           else ledger.note(mark)
           if (mark.kind === 'begin') this.#figures.operations++
+          if (mark.kind === 'changed' && mark.done) this.#figures.changes++
         } else this.#figures.fileChanges++
         const times = instants.filter(instant => instant === at).length
         for (let time = 0; time < times; time++) {
@@ -200,9 +201,7 @@ export class PowerRounds {
 function chooseInstants(records: readonly LoggedRecord[], dice: Dice): number[] {
   const turning = records.flatMap(({ op, ...rest }, index) => {
     const answer =
-      op === 'mark' &&
-      'mark' in rest &&
-      ['end', 'reserved', 'opened', 'snapshotted'].includes((rest.mark as LifeMark).kind)
+      op === 'mark' && 'mark' in rest && ['end', 'reserved', 'opened', 'changed'].includes((rest.mark as LifeMark).kind)
     return answer || op === 'syncBegin' || op === 'syncEnd' || op === 'rename' || op === 'truncate' || op === 'remove'
       ? [index]
       : []
@@ -231,7 +230,8 @@ function describe(record: LoggedRecord): string {
   if (record.op !== 'mark') return record.op
   const mark = record.mark as LifeMark
   if (mark.kind === 'begin') return `${mark.operation.name} ${mark.operation.id} asked`
-  return mark.kind === 'end' ? `${mark.id} answered` : mark.kind
+  if (mark.kind === 'change') return `${mark.change.what} ${mark.id} asked`
+  return mark.kind === 'end' || mark.kind === 'changed' ? `${mark.id} answered` : mark.kind
 }
 
 function hasPath(tree: Tree, [name, ...rest]: readonly string[]): boolean {

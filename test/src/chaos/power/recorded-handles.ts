@@ -1,10 +1,9 @@
 // The part of node:fs/promises that the storage engine uses, recorded: file handles, and the removal of folders.
 
 import fs from 'node:fs'
-import type { FileRecord } from './record-log.js'
+import { setImmediate } from 'node:timers/promises'
 import type { Recorded } from './recorded.js'
 
-type Append = (record: FileRecord, data?: Uint8Array) => void
 type Handle = fs.promises.FileHandle
 type AnyFunction = (this: Handle, ...args: never[]) => unknown
 
@@ -24,7 +23,7 @@ const FORBIDDEN_OF_PATHS = [
 ]
 
 /** Replaces them in this process. */
-export async function replaceFileHandles(recorded: Recorded, append: Append): Promise<void> {
+export async function replaceFileHandles(recorded: Recorded): Promise<void> {
   const promises = fs.promises as unknown as Record<string, (...args: never[]) => unknown>
   const { inside } = recorded
   const openReal = fs.promises.open
@@ -41,9 +40,12 @@ export async function replaceFileHandles(recorded: Recorded, append: Append): Pr
   const removeReal = fs.promises.rm
   promises.rm = async (path: string, options?: fs.RmOptions) => {
     if (!inside(path)) return removeReal(path, options)
-    const gone = below(path)
-    await removeReal(path, options)
-    for (const removed of gone) append({ op: 'remove', path: removed })
+    // One by one, so that others come in between, as with Node's own; each is recorded.
+    for (const entry of below(path)) {
+      if (fs.lstatSync(entry).isDirectory()) fs.rmdirSync(entry)
+      else fs.unlinkSync(entry)
+      await setImmediate()
+    }
   }
   for (const name of FORBIDDEN_OF_PATHS) {
     const original = promises[name] as (...args: unknown[]) => unknown

@@ -253,7 +253,7 @@ if (writer) {
   append({ op: 'process' })
   replaceSynchronous()
   forbidTheRest()
-  await replaceFileHandles(recorded, append)
+  await replaceFileHandles(recorded)
   replaceLibrary()
   syncBuiltinESMExports()
 }
