@@ -74,6 +74,11 @@ export class DiskLedger {
     return this.#sectors
   }
 
+  /** What it may have after a crash. */
+  get sizes(): readonly number[] {
+    return this.#growsTo === undefined ? [this.#sectors] : [this.#sectors, this.#growsTo]
+  }
+
   /** A growth is being asked for. */
   beginGrowth(sectors: number): void {
     this.#growsTo = sectors
@@ -127,10 +132,8 @@ export class DiskLedger {
     const faults: string[] = []
     const { content } = disk
     const sectors = content.length / SECTOR_BYTES
-    if (sectors !== this.#sectors && sectors !== this.#growsTo) {
-      const other = this.#growsTo === undefined ? '' : ` or ${this.#growsTo}`
-      return [`the disk has ${sectors} sectors; it has to have ${this.#sectors}${other}`]
-    }
+    if (!this.sizes.includes(sectors))
+      return [`the disk has ${sectors} sectors; it has to have ${this.sizes.join(' or ')}`]
     let wrong = 0
     for (let sector = 0; sector < sectors; sector++) {
       const allowed = this.#allowed(crash, sector)

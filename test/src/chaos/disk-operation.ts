@@ -45,6 +45,19 @@ export interface LoadedDisk {
   readonly weights: Readonly<Partial<Record<OperationName, number>>>
 }
 
+/** The disk as a load has it whose size is `sectors()` by now. */
+export function loadedAt(disk: LoadedDisk, sectors: () => number): LoadedDisk {
+  return {
+    weights: disk.weights,
+    get windows() {
+      const end = sectors()
+      return disk.windows
+        .filter(({ first }) => first < end)
+        .map(({ first, count }) => ({ first, count: Math.min(count, end - first) }))
+    },
+  }
+}
+
 /** The most sectors of one operation, where that is less than a large write has. */
 const MOST: Readonly<Partial<Record<OperationName, number>>> = {
   writeAtomic: 256,

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { status } from '@scsipub/scsi'
 import { cdb, type Initiator, provisioningCdb, readFullStatus, readReservation } from '@scsipub/testkit'
 import { countBooked } from '../booked-sectors.js'
 import { keptState } from '../reservation-ledger.js'
@@ -10,18 +11,33 @@ import { FENCE_LUN, KILL_DISKS, TARGET } from './kill-disks.js'
 const READ_BLOCKS = 1024
 const STATUS_BYTES = 64 * 1024
 
-/** All sectors of a LUN. */
+/** Takes the unit attentions that wait for a new session. */
+export async function ready(initiator: Initiator, lun: number): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const answer = await initiator.execute(cdb.testUnitReady(), lun)
+    if (answer.status === status.good || answer.status === status.reservationConflict) return
+  }
+  throw new Error(`LUN ${lun} does not become ready`)
+}
+
+/** All sectors of a LUN, as many as it says that it has. */
 export async function readAll(initiator: Initiator, lun: number): Promise<Buffer> {
-  const { sectors } = KILL_DISKS[lun]!
+  const sectors = await readCapacity(initiator, lun)
   const pieces: Buffer[] = []
   for (let at = 0; at < sectors; at += READ_BLOCKS)
     pieces.push(await initiator.read(at, Math.min(READ_BLOCKS, sectors - at), lun))
   return Buffer.concat(pieces)
 }
 
-/** GET LBA STATUS of all sectors, one byte each [SBC-3 §5.6]. */
-export async function readStatuses(initiator: Initiator, lun: number): Promise<Uint8Array> {
-  const statuses = new Uint8Array(KILL_DISKS[lun]!.sectors).fill(0xff)
+async function readCapacity(initiator: Initiator, lun: number): Promise<number> {
+  const { data, sense } = await initiator.executeRead(cdb.readCapacity16(), 32, lun)
+  if (sense !== undefined) throw new Error(`READ CAPACITY ended with sense ${sense}`)
+  return Number(data.readBigUInt64BE(0)) + 1
+}
+
+/** GET LBA STATUS of so many sectors, one byte each [SBC-3 §5.6]. */
+export async function readStatuses(initiator: Initiator, lun: number, sectors: number): Promise<Uint8Array> {
+  const statuses = new Uint8Array(sectors).fill(0xff)
   for (let lba = 0; lba < statuses.length; ) {
     const { data, sense } = await initiator.executeRead(
       provisioningCdb.getLbaStatus(lba, STATUS_BYTES),

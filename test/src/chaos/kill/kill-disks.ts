@@ -2,6 +2,7 @@
 
 import type { LoadedDisk, OperationName } from '../disk-operation.js'
 import { BASE_TAG, dataOf, type SectorValue } from '../sector-value.js'
+import { ADMIN_TOKEN } from './tenant.js'
 
 export interface KillDisk extends LoadedDisk {
   readonly sectors: number
@@ -22,8 +23,8 @@ const WEIGHTS: Readonly<Partial<Record<OperationName, number>>> = {
   writeZeros: 3,
   flush: 4,
 }
-const THIN_WEIGHTS = { ...WEIGHTS, unmap: 8, anchor: 3, unmapSame: 3 }
-const IMAGE_SECTORS = 6001
+export const THIN_WEIGHTS = { ...WEIGHTS, unmap: 8, anchor: 3, unmapSame: 3 }
+export const IMAGE_SECTORS = 6001
 
 /** By LUN. */
 export const KILL_DISKS: readonly KillDisk[] = [
@@ -47,6 +48,7 @@ export const TARGET = 'kept'
 /** The configuration of the server, less its folder and its address. */
 export const KILL_CONFIG = {
   workers: 2,
+  admin: { token: ADMIN_TOKEN },
   targets: [
     {
       name: TARGET,
@@ -67,6 +69,6 @@ export function imageContent(): Buffer {
 }
 
 /** What a sector of the disk holds that nobody has written. */
-export function initialOf({ baseSectors }: KillDisk): (sector: number) => SectorValue {
+export function initialOf({ baseSectors }: Pick<KillDisk, 'baseSectors'>): (sector: number) => SectorValue {
   return sector => (sector < baseSectors ? { kind: 'data', tag: BASE_TAG } : { kind: 'absent' })
 }

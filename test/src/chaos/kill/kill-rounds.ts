@@ -1,4 +1,4 @@
-// Rounds of SIGKILL. The real server, with a persistent target, is killed at a random instant: mostly under a load of several sessions and connections, at
+// Rounds of SIGKILL. The real server, with a persistent target and a lease, is killed at a random instant: mostly under a load of several sessions and connections, at
 // times while it starts, or while what it has is being looked at. Each start that lasts long enough is followed by a look at everything: every
 // answered write is there; what was not answered is old or new.
 
@@ -10,14 +10,16 @@ import { cdb, Initiator } from '@scsipub/testkit'
 import { iqn } from '../../harness/server.js'
 import { Dice } from '../dice.js'
 import { DiskLedger } from '../disk-ledger.js'
-import { OperationChooser } from '../disk-operation.js'
+import { loadedAt, OperationChooser } from '../disk-operation.js'
 import { ChaosFault, type ChaosResult, type RoundsOptions } from '../faults.js'
 import { ReservationLedger } from '../reservation-ledger.js'
 import { BASE_TAG } from '../sector-value.js'
 import { FENCE_NODES, fence } from './fence.js'
-import { readAll, readReservations, readStatuses, readUsage } from './found-state.js'
+import { readAll, readReservations, readStatuses, readUsage, ready } from './found-state.js'
 import { FENCE_LUN, imageContent, initialOf, KILL_CONFIG, KILL_DISKS, TARGET } from './kill-disks.js'
-import { ServerProcess } from './server-process.js'
+import { RENTED_DISKS } from './rented-disks.js'
+import { RentedLeases } from './rented-leases.js'
+import { type ServerPorts, ServerProcess } from './server-process.js'
 import { carryOut } from './wire-operations.js'
 
 const LOOPS_PER_CONNECTION = 3
@@ -28,9 +30,15 @@ const RESERVATION_CONFLICT = 0x18
 type Manner = 'load' | 'start' | 'look'
 
 interface Run {
-  readonly port: number
+  readonly ports: ServerPorts
   /** Set right before the kill: connections may end from now on. */
   killed: boolean
+}
+
+/** To the operator's target, and to the lease. */
+interface Connections {
+  readonly kept: Initiator
+  readonly lease: Initiator
 }
 
 export class KillRounds {
@@ -38,6 +46,7 @@ export class KillRounds {
   readonly #dataDir: string
   readonly #configFile: string
   readonly #disks = KILL_DISKS.map(disk => new DiskLedger({ sectors: disk.sectors, initial: initialOf(disk) }))
+  readonly #rented: RentedLeases
   readonly #fence = new ReservationLedger()
   readonly #figures = { operations: 0, answered: 0, looks: 0, killedAtStart: 0, killedAtLook: 0 }
   #nextId = BASE_TAG + 1
@@ -45,6 +54,7 @@ export class KillRounds {
   constructor(options: RoundsOptions) {
     this.#options = options
     this.#dataDir = join(options.scratch, 'kill')
+    this.#rented = new RentedLeases(this.#dataDir)
     this.#configFile = join(options.scratch, 'config.json')
     const catalog = join(this.#dataDir, 'catalog')
     mkdirSync(catalog, { recursive: true })
@@ -59,10 +69,10 @@ export class KillRounds {
     const { rounds } = this.#options
     for (let round = 0; round < rounds; round++) await this.#round(round)
     await this.#withServer(rounds, async server => {
-      await this.#look({ port: await server.ready(), killed: false }, rounds)
+      await this.#look({ ports: await server.ready(), killed: false }, rounds)
       await server.stop()
     })
-    return { rounds, figures: this.#figures }
+    return { rounds, figures: { ...this.#figures, changes: this.#rented.changes } }
   }
 
   async #round(round: number): Promise<void> {
@@ -75,7 +85,7 @@ export class KillRounds {
         await setTimeout(dice.below(1200))
         return
       }
-      const run = { port: await server.ready(), killed: false }
+      const run = { ports: await server.ready(), killed: false }
       if (manner === 'look') {
         this.#figures.killedAtLook++
         const looking = this.#unlessKilled(run, this.#look(run, round))
@@ -124,7 +134,7 @@ export class KillRounds {
       found.push(content)
       const told = ledger.faults('kill', { content })
       if (KILL_DISKS[lun]!.thin) {
-        told.push(...ledger.statusFaults(await readStatuses(initiator, lun)))
+        told.push(...ledger.statusFaults(await readStatuses(initiator, lun, ledger.sectors)))
         const { used, counted, unit } = await readUsage(initiator, lun, this.#dataDir)
         if (Math.abs(used - counted) >= unit) told.push(`${used} sectors are used, and its bitmap has ${counted}`)
       }
@@ -137,27 +147,34 @@ export class KillRounds {
     const fenced = reservations.includes('"reservation"')
     if (write.status !== (fenced ? RESERVATION_CONFLICT : 0))
       faults.push(`with ${reservations}, a stranger's write ended with status ${write.status}`)
+    faults.push(...(await this.#rented.look(run.ports)))
     if (faults.length > 0) throw new ChaosFault(this.#name(round), faults, this.#options.scratch)
     for (const [lun, ledger] of this.#disks.entries()) ledger.settle('kill', { content: found[lun]! })
     this.#fence.settle(reservations)
+    await this.#rented.settle(run.ports)
     this.#figures.looks++
     await initiator.close()
   }
 
   /** Works on all disks until the server is killed; `begun` is called after the logins. @throws when something fails before */
   async #load(run: Run, dice: Dice, begun: () => void): Promise<void> {
-    const chooser = new OperationChooser(dice.fork(), KILL_DISKS, this.#nextId)
-    const work = async (connection: Initiator, own: Dice): Promise<void> => {
+    const rented = RENTED_DISKS.map((disk, lun) => loadedAt(disk, () => this.#rented.disks[lun]!.sectors))
+    const chooser = new OperationChooser(dice.fork(), [...KILL_DISKS, ...rented], this.#nextId)
+    const work = async ({ kept, lease }: Connections, own: Dice): Promise<void> => {
       for (;;) {
         const operation = chooser.begin()
         if (!operation) {
           await setTimeout(1)
           continue
         }
-        const ledger = this.#disks[operation.disk]!
-        ledger.begin(operation)
+        const lun = operation.disk - KILL_DISKS.length
+        const ledger = this.#disks[operation.disk] ?? this.#rented.disks[lun]!
+        if (lun < 0) ledger.begin(operation)
+        else this.#rented.begin(lun, operation)
         this.#figures.operations++
-        const done = await carryOut(connection, operation, own)
+        const done = await (lun < 0
+          ? carryOut(kept, operation, own)
+          : carryOut(lease, { ...operation, disk: lun }, own))
         this.#figures.answered++
         ledger.end(operation.id, done)
         chooser.end(operation)
@@ -171,12 +188,14 @@ export class KillRounds {
       for (const node of nodes) await ready(node, FENCE_LUN)
       const state = stateOf(await readReservations(nodes[0]!))
       for (const lun of KILL_DISKS.keys()) for (const session of [first, other]) await ready(session, lun)
-      const connections = [first, second, other].flatMap(connection =>
-        Array<Initiator>(LOOPS_PER_CONNECTION).fill(connection),
+      const lease = await this.#rented.logIn(run.ports, dice.fork())
+      const connections = [first, second, other].flatMap(kept =>
+        Array<Connections>(LOOPS_PER_CONNECTION).fill({ kept, lease }),
       )
       begun()
       await Promise.all([
         ...connections.map(connection => work(connection, dice.fork())),
+        this.#rented.change(run.ports, dice.fork(), () => chooser.takeId()),
         fence(nodes, { dice: dice.fork(), ledger: this.#fence, state }),
       ])
     }
@@ -197,7 +216,7 @@ export class KillRounds {
   }
 }
 
-const address = ({ port }: Run) => ({ host: '127.0.0.1', port })
+const address = ({ ports }: Run) => ({ host: '127.0.0.1', port: ports.iscsi })
 
 function login(run: Run, initiatorName: string, isid?: Buffer): Promise<Initiator> {
   return Initiator.login(address(run), {
@@ -206,15 +225,6 @@ function login(run: Run, initiatorName: string, isid?: Buffer): Promise<Initiato
     keys: { MaxConnections: '2' },
     ...(isid && { isid }),
   })
-}
-
-/** Takes the unit attentions that wait for a new session. */
-async function ready(initiator: Initiator, lun: number): Promise<void> {
-  for (let attempt = 0; attempt < 5; attempt++) {
-    const { status } = await initiator.execute(cdb.testUnitReady(), lun)
-    if (status === 0 || status === RESERVATION_CONFLICT) return
-  }
-  throw new Error(`LUN ${lun} does not become ready`)
 }
 
 function stateOf(kept: string): ReservationState {

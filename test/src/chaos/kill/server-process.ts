@@ -13,11 +13,17 @@ const STOP_MS = 30_000
 const ERROR_LEVELS: ReadonlySet<unknown> = new Set(['error', 'fatal', 50, 60])
 const KEPT_LINES = 200
 
+/** Ports of the loopback that it listens on. */
+export interface ServerPorts {
+  readonly iscsi: number
+  readonly http: number
+}
+
 export class ServerProcess {
   readonly #child: ChildProcess
   readonly #lines: string[] = []
   readonly #errors: string[] = []
-  readonly #ready: Promise<number>
+  readonly #ready: Promise<ServerPorts>
 
   constructor(configFile: string) {
     const command = [process.execPath, join(ROOT, 'supervisor/dist/main.js'), '--config', configFile]
@@ -35,8 +41,8 @@ export class ServerProcess {
     this.#ready.catch(() => undefined)
   }
 
-  /** Port of the loopback that it listens on, once it says so. @throws Error with what it printed */
-  ready(): Promise<number> {
+  /** Where it listens, once it says so. @throws Error with what it printed */
+  ready(): Promise<ServerPorts> {
     return this.#ready
   }
 
@@ -66,18 +72,22 @@ export class ServerProcess {
     return code
   }
 
-  #take(line: string, ready: (port: number) => void): void {
+  #take(line: string, ready: (ports: ServerPorts) => void): void {
     this.#lines.push(line)
     if (this.#lines.length > KEPT_LINES) this.#lines.shift()
     const entry = parse(line)
     if (entry === undefined) return
     if (ERROR_LEVELS.has(entry.level)) this.#errors.push(line)
-    if (entry.event === 'server.ready') ready(Number(String(entry.iscsi).split(':').at(-1)))
+    if (entry.event === 'server.ready') ready({ iscsi: portOf(entry.iscsi), http: portOf(entry.http) })
   }
 
   #failure(what: string): Error {
     return new Error(`the server ${what}; it printed:\n${this.#lines.join('\n')}`)
   }
+}
+
+function portOf(address: unknown): number {
+  return Number(String(address).split(':').at(-1))
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

@@ -10,12 +10,15 @@ const FUA = 0x08
 const OPCODE = { write: 0x8a, writeFua: 0x8a, writeAtomic: 0x9c, orWrite: 0x8b, compareAndWrite: 0x89 } as const
 /** Nothing was done: the unit was busy with another exclusive operation for too long. */
 const NOT_BEGUN = 'b/2e/01'
+/** Comes in the place of a command, once for each session, after a disk has grown [SPC-4 §5.14]. */
+export const GROWN = '6/2a/09'
 const MISCOMPARE = 'e/1d/00'
 
 /** True when it was done, false when the target says that nothing was. @throws Error for any other answer, and when the connection ends */
 export async function carryOut(initiator: Initiator, operation: DiskOperation, dice: Dice): Promise<boolean> {
   const result = await send(initiator, operation, dice)
-  if (result.sense === NOT_BEGUN || result.status === status.busy || result.status === status.taskSetFull) return false
+  if (result.sense === NOT_BEGUN || result.sense === GROWN) return false
+  if (result.status === status.busy || result.status === status.taskSetFull) return false
   const wanted = operation.name === 'miscompare' ? MISCOMPARE : undefined
   if (result.sense === wanted && (wanted !== undefined || result.status === status.good)) return true
   throw new Error(`${operation.name} ${operation.id} ended with status ${result.status}, sense ${result.sense}`)
@@ -36,7 +39,9 @@ async function send(initiator: Initiator, operation: DiskOperation, dice: Dice):
       )
     case 'compareAndWrite':
     case 'miscompare': {
-      const old = await initiator.read(first, count, lun)
+      const read = await initiator.executeRead(cdb.read16(first, count), length, lun)
+      if (read.status !== status.good) return read
+      const old = read.data
       if (name === 'miscompare') old[dice.below(length)]! ^= 1
       const data = Buffer.concat([old, dataOf(id, first, count)])
       return initiator.executeWrite(cdb16(OPCODE.compareAndWrite, first, count), data, { lun })

@@ -106,16 +106,3 @@ export function specOfLook({ snapshotId, sizeBytes }: { snapshotId: string; size
 export function initialOf({ baseSectors }: PowerDisk): (sector: number) => SectorValue {
   return sector => (sector < baseSectors ? { kind: 'data', tag: BASE_TAG } : { kind: 'absent' })
 }
-
-/** The disk as a load has it whose size is `sectors()` by now. */
-export function loadedAt(disk: LoadedDisk, sectors: () => number): LoadedDisk {
-  return {
-    weights: disk.weights,
-    get windows() {
-      const end = sectors()
-      return disk.windows
-        .filter(({ first }) => first < end)
-        .map(({ first, count }) => ({ first, count: Math.min(count, end - first) }))
-    },
-  }
-}

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { type Crash, DiskLedger, type FoundDisk } from '../disk-ledger.js'
 import { ReservationLedger } from '../reservation-ledger.js'
 import type { SectorValue } from '../sector-value.js'
+import { SnapshotLedger } from '../snapshot-ledger.js'
 import type { Change, DiskReport, LifeMark, StateReport } from './life-messages.js'
 import { initialOf, POWER_DISKS } from './power-disks.js'
-import { SnapshotLedger } from './snapshot-ledger.js'
 
 interface DiskState {
   readonly data: DiskLedger

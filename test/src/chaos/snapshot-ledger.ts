@@ -2,9 +2,9 @@
 // disk says of the moment at which it was taken; of one that was not answered nobody knows that moment, so it may have anything that was written since it
 // was asked for.
 
-import type { DiskLedger, FoundDisk } from '../disk-ledger.js'
-import type { DiskOperation } from '../disk-operation.js'
-import { describeBytes, SECTOR_BYTES } from '../sector-value.js'
+import type { DiskLedger, FoundDisk } from './disk-ledger.js'
+import type { DiskOperation } from './disk-operation.js'
+import { describeBytes, SECTOR_BYTES } from './sector-value.js'
 
 export class SnapshotLedger {
   /** Its taking has been answered, and its removal not been asked for. */
@@ -56,10 +56,20 @@ export class SnapshotLedger {
     return []
   }
 
-  /** It was found so, without faults. */
-  settle(content: Buffer): void {
+  /** Sectors that it may have. */
+  get sizes(): readonly number[] {
+    return this.#seen ? [this.#seen.length / SECTOR_BYTES] : this.#allowed.sizes
+  }
+
+  /** It is there: the moment at which it was taken has passed. */
+  close(): void {
     this.certain = true
     this.#isTaken = true
+  }
+
+  /** It was found so, without faults. */
+  settle(content: Buffer): void {
+    this.close()
     this.#seen = content
   }
 }
