@@ -7,12 +7,13 @@
  *   leases/ID.REVISION.json   the lease is one of this node, its volumes have been made; a copy of its record
  *   leases/ID.evicting        its eviction has begun and will be finished; volumes may be gone
  *
- * Names alone tell what a start has to know. Files appear whole and durably. Secrets are in them, so only their owner reads them.
+ * Names alone tell what a start has to know. Files appear whole and durably. Secrets are in them, so only their owner reads them, and what a server
+ * that was killed has left behind goes at the next start: an older copy, one beside the mark of an eviction, a draft.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type LeaseRecord, readLeaseRecord } from './lease-record.js'
 
 /** Revision of the copy, or that the eviction has begun. */
@@ -20,6 +21,7 @@ export type LedgerEntry = number | 'evicting'
 
 const COPY = /^([a-z2-7]{26})\.([1-9][0-9]{0,14})\.json$/
 const EVICTING = /^([a-z2-7]{26})\.evicting$/
+const DRAFT = /^[a-z2-7]{26}\..*\.draft$/
 
 export class LeaseLedger {
   /** Name of this node. */
@@ -36,8 +38,14 @@ export class LeaseLedger {
     const known = readNode(join(folder, 'node'))
     this.isNew = known === undefined
     this.node = known ?? randomBytes(8).toString('hex')
-    if (this.isNew) writeFileSync(join(folder, 'node'), `${this.node}\n`, { mode: 0o600, flush: true })
-    for (const name of readdirSync(folder)) this.#take(name)
+    if (this.isNew) {
+      writeFileSync(join(folder, 'node'), `${this.node}\n`, { mode: 0o600, flush: true })
+      // Leases are known by this name: it must not be another one after a loss of power.
+      for (const path of [folder, dirname(folder)]) syncDirectory(path)
+    }
+    const names = readdirSync(folder)
+    for (const name of names) this.#take(name)
+    for (const name of names) if (this.#isLeftOver(name)) rmSync(join(folder, name))
   }
 
   /** Leases by id. */
@@ -91,6 +99,13 @@ export class LeaseLedger {
     if (known !== 'evicting') this.#entries.set(id, Math.max(known ?? 0, Number(digits)))
   }
 
+  /** Whether a killed server was about to remove the file. A copy that stayed would be taken for a lease that the state store has lost. */
+  #isLeftOver(name: string): boolean {
+    const [, id, digits] = COPY.exec(name) ?? []
+    if (id === undefined) return DRAFT.test(name)
+    return this.#entries.get(id) !== Number(digits)
+  }
+
   async #write(path: string, text: string): Promise<void> {
     const draft = `${path}.draft`
     const file = await open(draft, 'w', 0o600)
@@ -115,6 +130,15 @@ export class LeaseLedger {
 
   #mark(id: string): string {
     return join(this.#folder, `${id}.evicting`)
+  }
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 
