@@ -108,13 +108,15 @@ export class Snapshots {
     })
   }
 
-  /** All snapshots. */
+  /** All snapshots; one that is decided and cannot be finished now is none yet. */
   async list(): Promise<SnapshotList> {
-    await this.#serial.run(() => this.#finishEarlier())
-    const { directory } = this.#parts
+    const { directory, journal } = this.#parts
+    // What hinders one volume must not hide the snapshots of all others, or no server could start on them.
+    await this.#serial.run(() => this.#finishEarlier()).catch(() => undefined)
     const snapshots = []
     const damaged = []
     for (const snapshotId of directory.snapshotIds()) {
+      if (journal.makes(snapshotId)) continue
       try {
         snapshots.push(viewOf(readSnapshotManifest(directory, snapshotId)))
       } catch (error) {

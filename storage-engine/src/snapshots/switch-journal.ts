@@ -12,6 +12,8 @@
  *   5        volume.json
  *   6        next/ goes
  *   7        switch.json goes, durably
+ *
+ * A volume that has been removed since, or taken away, has nothing left to change: what was decided of it is passed over.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -118,8 +120,19 @@ export class SwitchJournal {
     }
   }
 
+  /** Whether a snapshot of that name has been decided and is not finished. */
+  makes(snapshotId: string): boolean {
+    if (!this.#pending) return false
+    try {
+      return this.#read().switches.some(({ snapshot }) => snapshot?.snapshotId === snapshotId)
+    } catch {
+      return false
+    }
+  }
+
   #carryOut({ volume, snapshot }: Switch): void {
     const place = this.#directory.volume(volume.spec.volumeId)
+    if (!existsSync(place)) return
     if (snapshot) this.#handOver(place, snapshot)
     const [now, next] = [filesIn(place), filesIn(nextOf(place))]
     let moved = false

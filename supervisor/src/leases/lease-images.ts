@@ -70,8 +70,8 @@ export class LeaseImages {
     this.#parts = parts
   }
 
-  /** Takes in the images that there are; the value finishes what was interrupted. Rejects with `StateError`. */
-  async load(): Promise<() => Promise<void>> {
+  /** Takes in the images that there are; the values finish what was interrupted, one each. Rejects with `StateError`. */
+  async load(): Promise<(() => Promise<void>)[]> {
     const { store, volumes, node, log } = this.#parts
     const snapshots = await volumes.snapshots()
     const later: (() => Promise<void>)[] = []
@@ -91,11 +91,9 @@ export class LeaseImages {
       }
       this.#images.set(id, image)
       if (record.state === 'making' && isThere) later.push(() => this.#put(image, { ...record, state: 'ready' }))
-      else if (record.state !== 'ready') later.push(() => this.#destroy(image))
+      else if (record.state !== 'ready') later.push(() => this.#finishRemoval(image).catch(ignoreInUse))
     }
-    return async () => {
-      for (const act of later) await act()
-    }
+    return later
   }
 
   /** The images of an account, oldest first. */
@@ -143,12 +141,16 @@ export class LeaseImages {
   async remove(accountId: string, id: string): Promise<void> {
     const image = this.#images.get(id)
     if (image?.record.accountId !== accountId) throw leaseError('image-unknown', `there is no image ${id}`)
-    const before = image.record
-    await this.#put(image, { ...before, state: 'removing' })
+    await this.#put(image, { ...image.record, state: 'removing' })
+    await this.#finishRemoval(image)
+  }
+
+  /** Rejects with `LeaseError` 'image-in-use' when disks stand on it: it is there as before then. */
+  async #finishRemoval(image: Image): Promise<void> {
     try {
       await this.#destroy(image)
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'image-in-use') await this.#put(image, before)
+      if (isInUse(error)) await this.#put(image, { ...image.record, state: 'ready' })
       throw error
     }
   }
@@ -164,6 +166,14 @@ export class LeaseImages {
     image.version = await translated(() => this.#parts.store.put('images', record.id, record, image.version))
     image.record = record
   }
+}
+
+function isInUse(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'image-in-use'
+}
+
+function ignoreInUse(error: unknown): void {
+  if (!isInUse(error)) throw error
 }
 
 async function translated<T>(action: () => Promise<T>): Promise<T> {

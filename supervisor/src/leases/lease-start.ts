@@ -30,10 +30,10 @@ interface Stored {
 const SUSPENDED = { ...NEW_LIFE, stage: 'suspended' } as const
 
 /**
- * Reads everything and fills the book. What has to be written or removed is left for later: the value does that, and settles when it is
- * done. Rejects with `StateError` when the store is not there; nothing has been taken in then.
+ * Reads everything and fills the book. What has to be written or removed is left for later: the values do that, one after the other, whether one
+ * before has failed or not. Rejects with `StateError` when the store is not there; nothing has been taken in then.
  */
-export async function takeIn(parts: LeaseStartParts): Promise<() => Promise<void>> {
+export async function takeIn(parts: LeaseStartParts): Promise<(() => Promise<void>)[]> {
   const { book, keeper, ledger, volumes, log, store, now } = parts
   const stored = await readStored(store)
   const onDisk = await volumes.existing()
@@ -96,9 +96,7 @@ export async function takeIn(parts: LeaseStartParts): Promise<() => Promise<void
     }
   }
   if (elsewhere > 0) log.info({ event: 'leases.elsewhere', leases: elsewhere, node: ledger.node })
-  return async () => {
-    for (const act of later) await act()
-  }
+  return later
 }
 
 async function readStored(store: StateStore): Promise<Map<string, Stored>> {

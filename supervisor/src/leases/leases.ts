@@ -39,6 +39,7 @@ import {
   planLun,
   type TierLimits,
 } from './lease-wish.js'
+import { oneAfterAnother } from './one-after-another.js'
 
 export interface LeasesParts {
   readonly store: StateStore
@@ -261,11 +262,7 @@ export class Leases {
       const imagesAfterwards = await this.#images.load()
       this.#loaded = true
       this.#keeper.opened()
-      const finish = async () => {
-        await imagesAfterwards()
-        await afterwards()
-      }
-      this.#afterwards = finish().catch((error: unknown) => {
+      this.#afterwards = oneAfterAnother([...imagesAfterwards, ...afterwards], error => {
         log.error({ event: 'lease.recovery.failed', error: String(error) })
       })
     } catch (error) {

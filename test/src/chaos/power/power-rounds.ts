@@ -199,22 +199,40 @@ export class PowerRounds {
 
 /** Indexes of records after which the power fails: half of them around what matters most, syncs, names and answers. */
 function chooseInstants(records: readonly LoggedRecord[], dice: Dice): number[] {
-  const turning = records.flatMap(({ op, ...rest }, index) => {
-    const answer =
-      op === 'mark' && 'mark' in rest && ['end', 'reserved', 'opened', 'changed'].includes((rest.mark as LifeMark).kind)
-    return answer || op === 'syncBegin' || op === 'syncEnd' || op === 'rename' || op === 'truncate' || op === 'remove'
-      ? [index]
-      : []
-  })
-  const opened = records.findLastIndex(
-    ({ op, ...rest }) => op === 'mark' && 'mark' in rest && (rest.mark as LifeMark).kind === 'opened',
-  )
+  const indexes = (...kinds: LifeMark['kind'][]) =>
+    [...records.keys()].filter(index => kinds.some(kind => markOf(records[index]!)?.kind === kind))
+  const files = ['syncBegin', 'syncEnd', 'rename', 'truncate', 'remove']
+  const turning = [
+    ...indexes('end', 'reserved', 'opened'),
+    ...[...records.keys()].filter(index => files.includes(records[index]!.op)),
+  ]
+  const changes = spansOfChanges(records)
+  const opened = indexes('opened').at(-1)
   const choose = (_: unknown, index: number): number => {
     // What a killed process had not synced is most at risk when its successor has just begun.
-    if (index === 0 && opened >= 0) return Math.min(records.length - 1, opened + dice.below(SOON))
+    if (index === 0 && opened !== undefined) return Math.min(records.length - 1, opened + dice.below(SOON))
+    // In the midst of a change of disks as a whole, or right after its answer; there are few of them.
+    if (changes.length > 0 && dice.chance(0.4)) {
+      const { asked, answered } = dice.pick(changes)
+      return dice.chance(0.4) ? answered : dice.between(asked, answered)
+    }
     return turning.length > 0 && dice.chance(0.5) ? dice.pick(turning) : dice.below(records.length)
   }
   return Array.from({ length: STATES }, choose)
+}
+
+/** Indexes of the marks of changes that were answered. */
+function spansOfChanges(records: readonly LoggedRecord[]): { asked: number; answered: number }[] {
+  const begun = new Map<number, number>()
+  return [...records.entries()].flatMap(([index, record]) => {
+    const mark = markOf(record)
+    if (mark?.kind === 'change') begun.set(mark.id, index)
+    return mark?.kind === 'changed' ? [{ asked: begun.get(mark.id)!, answered: index }] : []
+  })
+}
+
+function markOf(record: LoggedRecord): LifeMark | undefined {
+  return record.op === 'mark' ? (record.mark as LifeMark) : undefined
 }
 
 /** Anywhere, or right after a change that is not durable yet. */
@@ -227,8 +245,8 @@ function chooseKill(dice: Dice): KillOrder {
 }
 
 function describe(record: LoggedRecord): string {
-  if (record.op !== 'mark') return record.op
-  const mark = record.mark as LifeMark
+  const mark = markOf(record)
+  if (!mark) return record.op
   if (mark.kind === 'begin') return `${mark.operation.name} ${mark.operation.id} asked`
   if (mark.kind === 'change') return `${mark.change.what} ${mark.id} asked`
   return mark.kind === 'end' || mark.kind === 'changed' ? `${mark.id} answered` : mark.kind
