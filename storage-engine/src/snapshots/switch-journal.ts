@@ -3,19 +3,19 @@
  * the file nothing has happened, with it all of it is done to the end, by the server that wrote it or at the next opening of a volume, whatever
  * interrupts that. Every step may be done again; nobody uses the volumes until the file is gone.
  *
- *   before   next/ is complete and on the disk; so is all that the volume's own files hold
+ *   before   next/ is complete and on the disk; so is all that the volume's own files hold, and the length of an overlay that grows: one that is found
+ *            with another length has been damaged, and is not made to fit
  *   1        overlay and bitmap of the volume move into the snapshot's directory, where they are not there yet; both directories are synced,
  *            so that no name is given again before that is certain
  *   2        snapshot.json
  *   3        what is in next/ moves to the volume, over bitmaps that are not wanted any more; synced
- *   4        the overlay has the length of the new specification (a resize)
- *   5        volume.json
- *   6        next/ goes
- *   7        switch.json goes, durably
+ *   4        volume.json
+ *   5        next/ goes
+ *   6        switch.json goes, durably
  *
  * A volume that has been removed since, or taken away, has nothing left to change: what was decided of it is passed over.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { compileSchema, faults, RpcError } from '@scsipub/contract'
@@ -24,7 +24,7 @@ import { type DataDirectory, syncDirectory } from '../data-directory.js'
 import { filesIn } from '../volume-files.js'
 import { type VolumeManifest, volumeManifestSchema, writeManifest } from '../volume-manifest.js'
 import { removeWhole, writeWhole } from '../whole-file.js'
-import { hasNext, nextOf, removeNext, setLength } from './next-files.js'
+import { hasNext, nextOf, removeNext } from './next-files.js'
 import { type SnapshotManifest, snapshotManifestSchema, writeSnapshotManifest } from './snapshot-manifest.js'
 
 /** One volume: its new manifest, and the snapshot that takes over its files, unless it keeps its overlay. */
@@ -143,7 +143,6 @@ export class SwitchJournal {
     }
     if (moved) syncDirectory(nextOf(place))
     syncDirectory(place)
-    if (statSync(now.overlayPath).size !== volume.spec.sizeBytes) setLength(now.overlayPath, volume.spec.sizeBytes)
     writeManifest(place, volume)
     removeNext(place)
   }

@@ -1,5 +1,5 @@
 /** A change of files that was decided and cannot be finished: it hinders its own volume, and no other one for good. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Bench, bench, bytes, MIB, remove, spec, temporaryDirectory } from '../test-bench.js'
@@ -71,4 +71,22 @@ t.test('a volume that is removed, or taken away, takes what was decided of it wi
     await engine.open(spec('broken', { sizeBytes: MIB }))
     await engine.close()
   }
+})
+
+t.test('an overlay that was cut is not made longer by a decided growth: the volume is refused', async t => {
+  const dataDir = temporaryDirectory()
+  t.teardown(() => remove(dataDir))
+  const { engine, workers } = bench(dataDir, { bootId: 'boot-1' })
+  const volume = workers.borrow(await engine.open(spec('disk', { sizeBytes: MIB })))
+  await volume.write(MIB / 2, bytes(1), 0, 4096)
+  await engine.snapshots.resize('disk', 2 * MIB)
+  await engine.close()
+  const manifest = readFileSync(join(dataDir, 'volumes/disk/volume.json'), 'utf8')
+  writeFileSync(join(dataDir, 'switch.json'), `{"format":1,"switches":[{"volume":${manifest}}]}`)
+  const overlay = join(dataDir, 'volumes/disk/overlay')
+  truncateSync(overlay, 4096)
+  const again = bench(dataDir, { bootId: 'boot-1' })
+  await t.rejects(again.engine.reopen('disk'), { code: 'damaged', message: /has 4096 bytes instead of 2097152/ })
+  t.equal(statSync(overlay).size, 4096)
+  await again.engine.close()
 })

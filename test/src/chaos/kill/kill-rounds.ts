@@ -23,6 +23,8 @@ import { type ServerPorts, ServerProcess } from './server-process.js'
 import { carryOut } from './wire-operations.js'
 
 const LOOPS_PER_CONNECTION = 3
+/** A machine that is busy takes no longer for a change. */
+const LONG_MS = 3000
 const LOADER = 'iqn.2025-01.test:loader'
 const RESERVATION_CONFLICT = 0x18
 
@@ -100,7 +102,9 @@ export class KillRounds {
         load = this.#load(run, dice, resolve)
       })
       if (dice.chance(0.9)) await Promise.race([begun, load])
-      await Promise.race([setTimeout(dice.between(1, 600)), load])
+      // Right after the answer to a change of the lease, where what is not kept by then shows; or anywhere.
+      const answered = dice.chance(0.4) ? [this.#rented.answers(dice.between(1, 3)), setTimeout(LONG_MS)] : []
+      await Promise.race(answered.length > 0 ? [...answered, load] : [setTimeout(dice.between(1, 600)), load])
       run.killed = true
       await server.kill()
       await load

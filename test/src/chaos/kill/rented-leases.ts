@@ -29,6 +29,7 @@ export class RentedLeases {
   readonly #ledger = new RentedLedger()
   /** That were answered. */
   changes = 0
+  #waiting: { readonly at: number; readonly resolve: () => void }[] = []
   #tenant: Tenant | undefined
   #names = 0
   /** So that zeros of the main lease may be of either state. */
@@ -42,6 +43,11 @@ export class RentedLeases {
   /** Ledgers of the LUNs of the main lease. */
   get disks(): RentedLedger['disks'] {
     return this.#ledger.disks
+  }
+
+  /** Resolves when so many more changes have been answered. */
+  answers(count: number): Promise<void> {
+    return new Promise(resolve => this.#waiting.push({ at: this.changes + count, resolve }))
   }
 
   /** An operation of the load begins on a LUN of the main lease. */
@@ -74,7 +80,6 @@ export class RentedLeases {
         const clones = [...this.#ledger.leases.keys()].filter(lease => lease !== MAIN)
         if (clones.length > 0) await this.#remove(api, dice.pick(clones))
       }
-      this.changes++
     }
   }
 
@@ -226,10 +231,20 @@ export class RentedLeases {
     image.certain = false
     if (await this.#tenant!.may(api, `DELETE /api/images/${image.id}`, 204, IN_USE)) images.delete(name)
     else image.certain = true
+    this.#answered()
   }
 
-  #ask<T>(api: string, what: string, status: number, body?: object): Promise<T> {
-    return this.#tenant!.ask(api, what, status, body)
+  async #ask<T>(api: string, what: string, status: number, body?: object): Promise<T> {
+    const answer = await this.#tenant!.ask<T>(api, what, status, body)
+    this.#answered()
+    return answer
+  }
+
+  #answered(): void {
+    this.changes++
+    const due = this.#waiting.filter(({ at }) => this.changes >= at)
+    this.#waiting = this.#waiting.filter(({ at }) => this.changes < at)
+    for (const { resolve } of due) resolve()
   }
 }
 

@@ -59,7 +59,8 @@ export async function openState(o: {
       return volume
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-      if (code !== 'damaged') throw error
+      // Of a damaged disk a change of files may be unfinished.
+      if (code !== 'damaged' && code !== 'io') throw error
       disks[id] = { refused: code, why: (error as Error).message }
       return undefined
     }
