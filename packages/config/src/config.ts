@@ -79,6 +79,16 @@ export interface StateConfig {
   readonly replicas: number
 }
 
+/**
+ * When session workers are restarted without anybody asking: one whose memory (heap and buffers) stays above `memoryBytes` (0: never for that), and all of them,
+ * one after the other, `everyHours` after the start and after each time, or once a day `at` that time (HH:MM, local time).
+ */
+export interface RestartsConfig {
+  readonly memoryBytes: number
+  readonly everyHours?: number
+  readonly at?: string
+}
+
 export interface Config {
   /** Absolute. */
   readonly dataDir: string
@@ -98,6 +108,7 @@ export interface Config {
   readonly state: StateConfig
   /** What the calls of an administrator must show; without it there are none. */
   readonly admin: { readonly token?: string }
+  readonly restarts: RestartsConfig
   readonly log: { readonly level: LogLevel }
   /** Keys that were given and that this version does not serve, for a warning. */
   readonly unserved: readonly string[]
@@ -121,6 +132,7 @@ export interface ConfigFile {
   discovery?: { auth?: AuthConfig }
   state?: Partial<StateConfig>
   admin?: { token?: string }
+  restarts?: Partial<RestartsConfig>
   log?: { level?: LogLevel }
 }
 
@@ -151,5 +163,7 @@ export const defaults = {
   },
   /** What a tier has that says nothing else. */
   tier: { maxSessions: 20, maxBytes: 100 * 1024 * MEBIBYTE, ttlSeconds: 30 * 86_400 },
+  /** Three quarters of the heap that a worker can have before it dies. */
+  restarts: { memoryBytes: 384 * MEBIBYTE },
   logLevel: 'info',
 } as const

@@ -53,6 +53,7 @@ function complete(file: ConfigFile, base: string): Omit<Config, 'unserved'> {
     discovery: { auth: file.discovery?.auth ?? 'none' },
     state: { replicas: 0, ...file.state },
     admin: { ...file.admin },
+    restarts: { ...defaults.restarts, ...file.restarts },
     log: { level: file.log?.level ?? defaults.logLevel },
   }
 }

@@ -30,6 +30,9 @@ const sessionCount = {
 /** Ten years. */
 const MAX_TTL_SECONDS = 315_360_000
 
+/** A year. */
+const MAX_HOURS = 8_784
+
 const flag = { type: 'boolean', explain: 'must be true or false' } as const
 
 const lun = section({
@@ -132,6 +135,25 @@ export const configSchema = section({
       type: 'string',
       pattern: '^[\\x21-\\x7e]{16,255}$',
       explain: 'must be 16 to 255 characters of printable ASCII without blanks; take random ones',
+    },
+  }),
+  restarts: section({
+    memoryBytes: {
+      type: 'integer',
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      explain: 'must be a number of bytes; 0 lifts the limit',
+    },
+    everyHours: {
+      type: 'integer',
+      minimum: 1,
+      maximum: MAX_HOURS,
+      explain: `must be a whole number of hours from 1 to ${MAX_HOURS}`,
+    },
+    at: {
+      type: 'string',
+      pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+      explain: 'must be a time of day such as "04:30"',
     },
   }),
   log: section({ level: { enum: LOG_LEVELS, explain: `must be one of ${LOG_LEVELS.join(', ')}` } }),

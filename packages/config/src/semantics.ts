@@ -23,6 +23,7 @@ export function semanticFaults(file: unknown): Fault[] {
       faults.push({ path: 'advertise.iscsi', text: 'needs the port that initiators connect to; it is 0' })
   }
   checkState(faults, at(file, 'state'))
+  checkRestarts(faults, at(file, 'restarts'))
   checkTargetNames(faults, at(file, 'targets'))
   checkDisks(faults, at(file, 'targets'))
   checkTargets(faults, at(file, 'targets'))
@@ -47,6 +48,11 @@ function checkState(faults: Fault[], state: unknown): void {
       path: 'state.replicas',
       text: 'has no sense without "state.url"; the embedded store has no replicas',
     })
+}
+
+function checkRestarts(faults: Fault[], restarts: unknown): void {
+  if (at(restarts, 'at') === undefined || at(restarts, 'everyHours') === undefined) return
+  faults.push({ path: 'restarts.at', text: 'cannot stand beside "restarts.everyHours"; choose one of them' })
 }
 
 function checkTargetNames(faults: Fault[], targets: unknown): void {
