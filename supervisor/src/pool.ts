@@ -14,7 +14,6 @@ import {
   type ConnectionTask,
   compileSchema,
   connectionEndSchema,
-  createWorkerCounters,
   type SessionWorkerData,
   type SupervisorNotice,
   type SupervisorRequest,
@@ -30,6 +29,10 @@ export interface PoolOptions {
   readonly entry: URL
   readonly workers: number
   readonly log: Log
+  /** Memory that workers count in, see `WorkerCounters`. */
+  readonly counters: SharedArrayBuffer
+  /** A worker can be given connections from now on. */
+  readonly onUsable: (worker: WorkerLife) => void
   /** Makes a worker known to the engine, and takes it away again after its death. */
   readonly attach: (slot: number, enginePort: MessagePort) => Promise<unknown>
   readonly detach: (slot: number) => Promise<unknown>
@@ -57,7 +60,6 @@ interface Waiting {
 export class SessionPool {
   readonly #options: PoolOptions
   readonly #slots = new WorkerSlots()
-  readonly #counters = createWorkerCounters()
   readonly #seats = new Set<WorkerSeat>()
   readonly #starting = new Map<WorkerSeat, Waiting>()
   readonly #usable = new Map<number, WorkerLife>()
@@ -105,7 +107,7 @@ export class SessionPool {
   add(): Promise<WorkerLife> {
     return new Promise((resolve, reject) => {
       if (this.#closing) return reject(new Error('the session workers are being ended'))
-      const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#counters }
+      const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#options.counters }
       const seat: WorkerSeat = new WorkerSeat(this.#options.entry, workerData, {
         ready: (ready, thread) => void this.#welcome(seat, ready, thread),
         created: threadId => {
@@ -220,6 +222,7 @@ export class SessionPool {
     seat.worker = worker
     this.#usable.set(threadId, worker)
     this.#options.log.debug({ event: 'worker.ready', threadId, slot: worker.slot })
+    this.#options.onUsable(worker)
     this.#starting.get(seat)?.resolve(worker)
     this.#starting.delete(seat)
     for (const wake of this.#waiting.splice(0)) wake()

@@ -4,7 +4,7 @@ import { announce } from './banner.js'
 import { Server, type ServerOptions } from './server.js'
 import { supervisorMachine } from './supervisor.machine.js'
 
-export interface RunOptions extends Omit<ServerOptions, 'onFailure'> {
+export interface RunOptions extends Omit<ServerOptions, 'onFailure' | 'onStopRequest'> {
   /** Source of SIGTERM, SIGINT and SIGHUP: the process. */
   readonly signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>
   /** Where plain text for a person goes; undefined when nobody sits there. */
@@ -21,7 +21,11 @@ export async function run(options: RunOptions): Promise<number> {
     supervisorMachine.provide({
       actors: {
         startParts: fromPromise(async () => {
-          server = await Server.start({ ...options, onFailure: why => actor.send({ type: 'part.failed', why }) })
+          server = await Server.start({
+            ...options,
+            onFailure: why => actor.send({ type: 'part.failed', why }),
+            onStopRequest: why => actor.send({ type: 'stop.requested', why }),
+          })
         }),
         drainSessions: fromPromise(async () => server?.drainSessions()),
         closeParts: fromPromise(async () => server?.close()),

@@ -25,6 +25,7 @@ import { LoginPenalty } from './login-penalty.js'
 import { Logins } from './logins.js'
 import { LunChange } from './lun-change.js'
 import { NexusRegistry } from './nexus-registry.js'
+import { Operations } from './operations.js'
 import { SessionPool } from './pool.js'
 import { type EndLimits, SessionHost } from './session-host.js'
 import { openStateStore } from './state-store.js'
@@ -39,6 +40,8 @@ export interface ServerOptions {
   readonly workerEntry: URL
   /** Called when a part has ended without which the server cannot go on. */
   readonly onFailure: (why: string) => void
+  /** Called when the operator wants the server to stop. */
+  readonly onStopRequest: (why: string) => void
   readonly limits?: Partial<ServerLimits>
 }
 
@@ -61,6 +64,7 @@ interface Parts {
   readonly leases: Leases
   readonly store: StateStore
   readonly luns: LunChange
+  readonly operations: Operations
 }
 
 const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
@@ -138,10 +142,25 @@ export class Server {
       advertise: config.advertise.iscsi,
       log,
     })
-    const pool = await SessionPool.start({
+    const operations = new Operations({
+      config,
+      log,
+      engine,
+      hosts: () => host,
+      leases: () => leases,
+      stateFault,
+      replace: worker => replaceWorker(worker, { pool, log }),
+    })
+    undo.push(async () => {
+      await operations.stop()
+      operations.close()
+    })
+    const pool: SessionPool = await SessionPool.start({
       entry: options.workerEntry,
       workers: config.workers,
       log,
+      counters: operations.counters,
+      onUsable: worker => operations.roster.joined(worker),
       attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
       detach: slot => engine.ask({ kind: 'worker.detach', slot }),
       serve: async request => {
@@ -173,6 +192,14 @@ export class Server {
       tiers: config.tiers,
       blankBytes: config.free.blankBytes,
       iqnPrefix: config.iqnPrefix,
+      restarts: operations.restarts,
+      overview: operations.overview,
+      metrics: operations.metrics,
+      streams: operations.streams,
+      drain: why => {
+        setImmediate(() => options.onStopRequest(why)) // after the answer
+        return limits.drainMs
+      },
       portal: () => ({ advertise: config.advertise.iscsi, listens: listener.address }),
       readiness: readinessOf({ stateFault, engine, pool, workers: config.workers }),
     })
@@ -200,6 +227,7 @@ export class Server {
       leases,
       store,
       luns,
+      operations,
     })
   }
 
@@ -251,6 +279,7 @@ export class Server {
 
   /** No new connection, no new login. */
   stopAccepting(): void {
+    void this.#parts.operations.stop()
     this.#parts.logins.drain()
     this.#parts.listener.close()
     this.#parts.http.stopAccepting()
@@ -275,6 +304,7 @@ export class Server {
   /** Ends the workers, so that nobody writes any more; then the engine brings everything to disk. */
   async close(): Promise<void> {
     await this.#parts.http.close()
+    this.#parts.operations.close()
     await this.#parts.pool.close()
     await this.#parts.leases.close()
     await this.#parts.engine.close()

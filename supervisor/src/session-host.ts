@@ -88,6 +88,20 @@ export class SessionHost implements Sessions {
     return this.#sessions.size
   }
 
+  /** Sessions that are logged in, in all and by worker thread, and connections, with those that are not. */
+  tally(): { sessions: number; byThread: Map<number, number>; connections: number } {
+    const byThread = new Map<number, number>()
+    let sessions = 0
+    for (const { login, connections } of this.#sessions.values()) {
+      if (!login) continue
+      sessions++
+      const [first] = connections
+      const thread = first?.worker?.threadId
+      if (thread !== undefined) byThread.set(thread, (byThread.get(thread) ?? 0) + 1)
+    }
+    return { sessions, byThread, connections: this.#connections.size }
+  }
+
   get(connectionId: number): HostedConnection | undefined {
     return this.#connections.get(connectionId)
   }

@@ -36,6 +36,7 @@ export async function createApp(log: Log, addCalls: (app: Api) => void): Promise
   app.setNotFoundHandler(() => {
     throw new Problem('not-found', 'the calls are described at /api/openapi.json')
   })
+  refuseWhenStopping(app)
   takeJsonOnly(app)
   for (const schema of NAMED) app.addSchema(schema)
   app.addHook('onResponse', async (request, reply) => {
@@ -58,6 +59,7 @@ function bare(log: Log) {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    return503OnClosing: false, // in its words; `refuseWhenStopping` has ours
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -74,6 +76,14 @@ function bare(log: Log) {
 /** What fastify itself has to say, without its news of every request. */
 function warningsOf(log: Log): FastifyBaseLogger {
   return log.child({ event: 'http.warning' }, { level: log.isLevelEnabled('warn') ? 'warn' : 'silent' })
+}
+
+/** Who has a connection still when the listener is closed may not begin anything with it. */
+function refuseWhenStopping(app: Api): void {
+  app.addHook('onRequest', async () => {
+    if (!app.server.listening)
+      throw new Problem('stopping', 'nothing is begun any more', { headers: { connection: 'close' } })
+  })
 }
 
 /** Bodies are JSON. One of no bytes is no body: many clients send the type with every request. */

@@ -27,6 +27,7 @@ const keys = fc.constantFrom(
   'name',
   'tier',
   'lun',
+  'worker',
   '__proto__',
   'constructor',
 )
@@ -50,6 +51,7 @@ const CALLS: [what: string, token: string][] = [
   ['POST /api/sessions', token],
   [`POST /api/sessions/${id}/luns`, token],
   ['POST /api/admin/accounts', admin],
+  ['POST /api/admin/workers/restart', admin],
 ]
 for (const [what, token] of CALLS) {
   t.test(`${what.replace(id, ':id')} takes or refuses any body`, async t => {

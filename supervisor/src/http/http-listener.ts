@@ -15,10 +15,12 @@ const DRAIN_MS = 3_000
 
 export class HttpListener {
   readonly #app: Api
+  readonly #streams: CallParts['streams']
   #closed: Promise<void> | undefined
 
-  private constructor(app: Api) {
+  private constructor(app: Api, streams: CallParts['streams']) {
     this.#app = app
+    this.#streams = streams
   }
 
   /** Listens; rejects with a line that a person can act on. */
@@ -31,7 +33,7 @@ export class HttpListener {
       const why = listenFault(formatPeer(host, port), error as NodeJS.ErrnoException, 'listen.http')
       throw new Error(why, { cause: error })
     }
-    return new HttpListener(app)
+    return new HttpListener(app, parts.streams)
   }
 
   /** Where it listens, as `ip:port`. */
@@ -49,6 +51,7 @@ export class HttpListener {
   /** Settles when no request is under way; those that take too long are cut off. */
   async close(): Promise<void> {
     this.stopAccepting()
+    this.#streams.close()
     const cut = setTimeout(() => this.#app.server.closeAllConnections(), DRAIN_MS)
     await this.#closed
     clearTimeout(cut)

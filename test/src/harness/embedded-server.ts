@@ -53,6 +53,7 @@ export async function withEmbeddedServer(
     engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
     workerEntry: pathToFileURL(resolve('@scsipub/session-worker/main')),
     onFailure: why => failures.push(why),
+    onStopRequest: why => failures.push(why),
   })
   try {
     await use({
