@@ -13,6 +13,8 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly token?: string | undefined
   readonly body?: object | undefined
+  /** How long the answer may take, where that is longer than usual. */
+  readonly timeoutMs?: number
 }
 
 /** Removing a session answers when all is gone. */
@@ -28,7 +30,7 @@ export class Client {
   }
 
   /** Calls `METHOD /path` and gives the JSON that comes back; undefined when nothing does. Throws `CommandFailure`. */
-  async call<T>(what: string, { token, body }: CallOptions = {}): Promise<T> {
+  async call<T>(what: string, { token, body, timeoutMs = this.#timeoutMs }: CallOptions = {}): Promise<T> {
     const [method = 'GET', path = '/'] = what.split(' ')
     const response = await this.#fetch(`${this.#server}${path}`, {
       method,
@@ -38,7 +40,7 @@ export class Client {
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(this.#timeoutMs),
+      signal: AbortSignal.timeout(timeoutMs),
     })
     if (response.status === 204) return undefined as T
     const answer = await this.#json(response)

@@ -1,5 +1,6 @@
 /** What a command is: its words, its arguments and options, and what it does. */
 import type { Client } from './client.js'
+import type { Terminal } from './top/screen.js'
 
 /** An option of a command; all take a value, unless `flag`. */
 export interface CommandOption {
@@ -16,6 +17,8 @@ export interface Invocation {
   readonly token: () => string
   /** The same, where a call can do without. */
   readonly tokenIfAny: () => string | undefined
+  /** Where a person sits; undefined when nobody does. */
+  readonly terminal: Terminal | undefined
 }
 
 /** What is shown: `json` as the API gave it, or `text` for a person. */

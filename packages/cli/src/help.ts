@@ -3,7 +3,7 @@ import type { Command } from './command.js'
 
 const GLOBAL_OPTIONS = `  --server URL         where the server answers HTTP (SCSIPUB_SERVER; http://127.0.0.1:8080)
   --key KEY            API key of an account (better in SCSIPUB_KEY: others see what is typed)
-  --admin-token TOKEN  admin.token of the server, for "account" (better in SCSIPUB_ADMIN_TOKEN)
+  --admin-token TOKEN  admin.token of the server, for what only an operator may (better in SCSIPUB_ADMIN_TOKEN)
   --json               print what the server answers, as JSON
   --help               this text
 `

@@ -6,16 +6,21 @@ import { CommandFailure, EXIT, usage } from './failure.js'
 import { commandHelp, helpText } from './help.js'
 import { otherCommands } from './other-commands.js'
 import { sessionCommands } from './session-commands.js'
+import type { Terminal } from './top/screen.js'
+import { topCommand } from './top/top-command.js'
+import { workerCommands } from './worker-commands.js'
 
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Where a person sits, if anybody does. */
+  readonly terminal?: Terminal | undefined
 }
 
 type Values = Record<string, string | boolean | undefined>
 
-const COMMANDS: readonly Command[] = [...sessionCommands, ...otherCommands]
+const COMMANDS: readonly Command[] = [...sessionCommands, ...otherCommands, ...workerCommands, topCommand]
 const DEFAULT_SERVER = 'http://127.0.0.1:8080'
 const GLOBAL = {
   server: { type: 'string' },
@@ -37,7 +42,7 @@ export async function runCommand(args: readonly string[], context: CommandContex
   }
 }
 
-async function run(args: readonly string[], { env, out }: CommandContext): Promise<void> {
+async function run(args: readonly string[], { env, out, terminal }: CommandContext): Promise<void> {
   const command = commandOf(args)
   const { values, positionals } = read(args, command)
   if (values['help'] === true) {
@@ -48,7 +53,7 @@ async function run(args: readonly string[], { env, out }: CommandContext): Promi
   const rest = positionals.slice(command.words.split(' ').length)
   if (rest.length < command.minArgs || rest.length > command.maxArgs)
     throw usage(`write: scsipub ${command.words} ${command.args}`.trimEnd())
-  const outcome = await command.run(invocation({ command, args: rest, values, env }))
+  const outcome = await command.run(invocation({ command, args: rest, values, env, terminal }))
   out(values['json'] === true ? `${JSON.stringify(outcome.json, null, 2)}\n` : outcome.text)
 }
 
@@ -91,8 +96,9 @@ function invocation(given: {
   args: readonly string[]
   values: Values
   env: NodeJS.ProcessEnv
+  terminal: Terminal | undefined
 }): Invocation {
-  const { command, args, values, env } = given
+  const { command, args, values, env, terminal } = given
   const server = String(values['server'] ?? env['SCSIPUB_SERVER'] ?? DEFAULT_SERVER)
   if (!/^https?:\/\/[^/]/.test(server))
     throw usage(`"${server}" is not the address of a server; write http://HOST:PORT`)
@@ -108,5 +114,5 @@ function invocation(given: {
     const whose = admin ? 'the token of the administrator' : 'the key of an account'
     throw usage(`this needs ${whose}; set ${variable}, or give --${option}`)
   }
-  return { client: new Client({ server }), args, values, token, tokenIfAny }
+  return { client: new Client({ server }), args, values, token, tokenIfAny, terminal }
 }
