@@ -26,6 +26,9 @@ function start(expCmdSn = 1) {
   return { done, window, order, take, a: carrier('a', done), b: carrier('b', done) }
 }
 
+/** The header of a task management request, of which only the length is looked at. */
+const PDU = Buffer.alloc(48)
+
 t.test('commands of two connections are carried out by CmdSN, each by its own connection [7143 §4.2.2.1]', async t => {
   const { done, window, take, a, b } = start()
   take(a, 3)
@@ -63,20 +66,20 @@ t.test(
 
 t.test('who waits for the commands before a number goes on between them and that number [7143 §4.2.3.3]', async t => {
   const { done, order, take, a, b } = start()
-  t.ok(order.after(3, a, () => done.push('go')))
+  t.ok(order.after(3, a, PDU, () => done.push('go')))
   take(b, 3)
   take(b, 2)
   t.same(done, [])
   take(a, 1)
   t.same(done, ['a1', 'b2', 'go', 'b3'])
-  t.ok(order.after(4, a, () => done.push('at once')))
+  t.ok(order.after(4, a, PDU, () => done.push('at once')))
   t.same(done.at(-1), 'at once')
 })
 
 t.test('who waits does so no longer when its connection is lost, or when nothing can come any more', async t => {
   const { done, order, take, a, b } = start()
-  order.after(3, a, () => done.push('a'))
-  order.after(3, b, () => done.push('b'))
+  order.after(3, a, PDU, () => done.push('a'))
+  order.after(3, b, PDU, () => done.push('b'))
   order.forget(a)
   order.waitNoLonger()
   t.same(done, ['b'])
@@ -87,7 +90,7 @@ t.test('who waits does so no longer when its connection is lost, or when nothing
 
 t.test('not more wait than are bounded', async t => {
   const { order, a } = start()
-  const taken = Array.from({ length: 40 }, () => order.after(5, a, () => {})).filter(Boolean)
+  const taken = Array.from({ length: 40 }, () => order.after(5, a, PDU, () => {})).filter(Boolean)
   t.equal(taken.length, 32)
 })
 

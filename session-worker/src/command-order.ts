@@ -5,6 +5,7 @@
  * held as a copy until its turn, and what is outside of the window is ignored.
  */
 import { snAdd, snLt } from '@scsipub/bytes'
+import type { PduRecord, SharedRecord } from '@scsipub/contract'
 import { BHS_SIZE, header } from '@scsipub/iscsi'
 import type { CommandWindow } from './numbering.js'
 
@@ -33,6 +34,7 @@ interface Held extends Copy {
 interface Waiting {
   readonly cmdSn: number
   readonly carrier: Carrier
+  readonly pdu: Buffer
   readonly go: () => void
 }
 
@@ -106,13 +108,37 @@ export class CommandOrder {
 
   /**
    * Calls `go` for `carrier` when all commands before `cmdSn` have been taken; at once when they have. False when so many wait
-   * already that it is not called.
+   * already that it is not called. `pdu`: the header of the request, valid during the call.
    */
-  after(cmdSn: number, carrier: Carrier, go: () => void): boolean {
+  after(cmdSn: number, carrier: Carrier, pdu: Buffer, go: () => void): boolean {
     if (!snLt(this.#window.expCmdSn, cmdSn)) go()
     else if (this.#waiting.length >= MAX_WAITING) return false
-    else this.#waiting.push({ cmdSn, carrier, go })
+    else this.#waiting.push({ cmdSn, carrier, pdu: Buffer.from(pdu), go })
     return true
+  }
+
+  /** What is held and who waits, for another worker. `cidOf`: by which a carrier is known. */
+  record(cidOf: (carrier: Carrier) => number): Pick<SharedRecord, 'early' | 'waiting'> {
+    const early = [...this.#early].map(([cmdSn, { carrier, data, ...pdu }]) => ({
+      cmdSn,
+      ...(carrier && { cid: cidOf(carrier) }),
+      pdu: recordOf(pdu),
+      data: data.map(recordOf),
+    }))
+    const waiting = this.#waiting.map(({ carrier, pdu }) => ({ cid: cidOf(carrier), pdu: new Uint8Array(pdu) }))
+    return { early, waiting }
+  }
+
+  /** Holds what another worker has held; who has waited there has to be told again. */
+  restore(early: SharedRecord['early'], carrierOf: (cid: number) => Carrier): void {
+    for (const { cmdSn, cid, pdu, data } of early) {
+      const held = {
+        carrier: cid === undefined ? undefined : carrierOf(cid),
+        ...copyFrom(pdu),
+        data: data.map(copyFrom),
+      }
+      this.#early.set(cmdSn, held)
+    }
   }
 
   /** Nothing is under way any more that could fill a gap: who waits for that goes on. */
@@ -149,6 +175,14 @@ export class CommandOrder {
     this.#waiting = this.#waiting.filter(waiting => !ready.includes(waiting))
     for (const { go } of ready) go()
   }
+}
+
+function recordOf({ buffer, dataAt, length }: Copy): PduRecord {
+  return { bytes: new Uint8Array(buffer), dataAt, length }
+}
+
+function copyFrom({ bytes, dataAt, length }: PduRecord): Copy {
+  return { buffer: Buffer.from(bytes), dataAt, length }
 }
 
 function copyOf(buffer: Buffer, head: number, dataAt: number, length: number): Copy {

@@ -1,7 +1,7 @@
 /**
  * A SCSI command of one session while it is carried out, and the task that does so when it cannot be done at once.
  */
-import type { IoKind } from '@scsipub/contract'
+import type { CommandRecord, IoKind, TaskRecord } from '@scsipub/contract'
 import type { Lun } from './lun.js'
 
 export interface Command {
@@ -24,6 +24,16 @@ export interface Command {
   readonly beganUs: number
 }
 
+/** A command for another worker, which times it no more. */
+export function recordOfCommand({ lun, kept: _kept, beganUs: _beganUs, ...facts }: Command): CommandRecord {
+  return { ...facts, ...(lun && { lun: lun.lun }) }
+}
+
+/** A command of another worker. */
+export function commandOfRecord({ lun, ...facts }: CommandRecord, luns: ReadonlyMap<number, Lun>): Command {
+  return { ...facts, lun: lun === undefined ? undefined : luns.get(lun), kept: false, beganUs: 0 }
+}
+
 /** A command under way. */
 export interface Task {
   readonly command: Command
@@ -33,4 +43,6 @@ export interface Task {
   pending: Promise<void> | undefined
   /** Goes on after the connection drained. */
   run(): void
+  /** What another worker needs to go on with it, while nothing is under way for it; absent when there always is, as long as it lives. */
+  record?(): TaskRecord
 }

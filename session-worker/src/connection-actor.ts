@@ -6,39 +6,33 @@
  * are given back. It rejects when a bug of ours ended it, which is what the supervisor takes for the EXIT signal.
  */
 
-import { Borrower, type ConnectionEnd, type ConnectionTask, type LoginRefusal } from '@scsipub/contract'
-import { connectionParameters, DEFAULT_OFFER, Framer, LoginStatus, type TargetOffer } from '@scsipub/iscsi'
-import { establishUnitAttention, initiatorPortName, senseCodes } from '@scsipub/scsi'
+import type {
+  ConnectionEnd,
+  ConnectionRecord,
+  ConnectionTask,
+  LoginRefusal,
+  PhaseRecord,
+  TargetListing,
+} from '@scsipub/contract'
+import { connectionParameters, Framer, LoginStatus } from '@scsipub/iscsi'
 import { type ActorRefFrom, createActor } from 'xstate'
+import { beginSession } from './begin-session.js'
 import { Connection } from './connection.js'
-import { type ConnectionActions, type ConnectionEvent, connectionMachine } from './connection.machine.js'
+import {
+  type ConnectionActions,
+  type ConnectionEvent,
+  connectionMachine,
+  LOGIN_TIMEOUT_MS,
+  servingState,
+} from './connection.machine.js'
 import { FullFeature } from './full-feature.js'
-import { type LoggedIn, LoginPhase, type NewSession } from './login-phase.js'
-import { Lun } from './lun.js'
+import { LOGIN_SEGMENT_BYTES, MAX_AHS_BYTES, MAX_HANDED_BACK_BYTES, offer } from './limits.js'
+import { type LoggedIn, LoginPhase } from './login-phase.js'
 import { sendPing } from './nop.js'
 import { Numbering } from './numbering.js'
 import { PduWriter } from './pdu-writer.js'
 import type { Services } from './services.js'
-import { type Member, Session } from './session.js'
-import { SessionLuns } from './session-luns.js'
-
-/** Longest additional headers taken, in bytes: a 260-byte CDB and a bidirectional read length [7143 §11.2.2]. */
-const MAX_AHS_BYTES = 264
-/** Longest data segment before the login is over [7143 §13.12]. */
-const LOGIN_SEGMENT_BYTES = 8192
-/** The most that is handed back with a connection, in bytes: initiators wait for the answer to a login request. */
-const MAX_HANDED_BACK_BYTES = 64 << 10
-
-/** Connections of one session [7143 §13.2]. */
-const MAX_CONNECTIONS = 4
-
-/** Bursts of 1 MiB keep the memory for solicited data small and cost nothing; nothing is kept of a connection that is lost. */
-const offer: TargetOffer = {
-  ...DEFAULT_OFFER,
-  maxBurstLength: 1 << 20,
-  maxConnections: MAX_CONNECTIONS,
-  defaultTime2Retain: 0,
-}
+import type { Member, Session } from './session.js'
 
 export class ConnectionActor implements ConnectionActions, Member {
   readonly done: Promise<ConnectionEnd>
@@ -55,26 +49,33 @@ export class ConnectionActor implements ConnectionActions, Member {
   #resolve!: (end: ConnectionEnd) => void
   #reject!: (error: unknown) => void
 
-  constructor(task: ConnectionTask, services: Services) {
+  /** `adopted`: it goes on where another worker has left it, once it is told to (`goOn`). */
+  constructor(task: ConnectionTask, services: Services, adopted?: ConnectionRecord) {
     this.task = task
     this.#services = services
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#machine = createActor(connectionMachine, { input: { connection: this } })
+    const login = adopted && 'login' in adopted.stage ? adopted.stage.login : undefined
+    const input = { connection: this, loginMs: login?.remainingMs ?? LOGIN_TIMEOUT_MS }
+    const snapshot = adopted && !login ? { snapshot: servingState(this) } : {}
+    this.#machine = createActor(connectionMachine, { input, ...snapshot })
     this.#machine.start()
     const framer = new Framer({ maxDataSegmentLength: LOGIN_SEGMENT_BYTES, maxAhsLength: 0 })
-    this.#connection = new Connection(task.fd, services.output, framer, {
-      pdu: (buffer, head, dataAt, length, digestOk) => this.#pdu(buffer, head, dataAt, length, digestOk),
+    const events = {
+      pdu: (buffer: Buffer, head: number, dataAt: number, length: number, digestOk: boolean) =>
+        this.#pdu(buffer, head, dataAt, length, digestOk),
       drained: () => this.#guard(() => this.#phase?.drained()),
-      ended: why => this.send({ type: 'socket.closed', why }),
-    })
+      ended: (why: string) => this.send({ type: 'socket.closed', why }),
+    }
+    this.#connection = new Connection(task.fd, services.output, framer, events, adopted !== undefined)
     this.#writer = new PduWriter(this.#connection, services.output)
     this.#login = new LoginPhase(
-      { task, offer, supervisor: services.supervisor, writer: this.#writer },
+      { task, offer, supervisor: services.supervisor, writer: this.#writer, limitMs: input.loginMs },
       this.#loginHost(),
     )
+    if (adopted) return
     if (task.received !== undefined) this.#connection.feed(Buffer.from(task.received, 'base64'))
   }
 
@@ -85,6 +86,7 @@ export class ConnectionActor implements ConnectionActions, Member {
 
   /** A look at the clock, see `Liveness`. */
   tick(nowMs: number): void {
+    this.#connection.forgetSent()
     const phase = this.#phase
     if (!phase || this.#machine.getSnapshot().status !== 'active') return
     const verdict = phase.liveness.check(nowMs, this.#connection.lastInputMs)
@@ -127,9 +129,71 @@ export class ConnectionActor implements ConnectionActions, Member {
     else this.#settle()
   }
 
-  #settle(): void {
+  // --- from worker to worker, see `hand-over/`
+
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Why it cannot be given to another worker at this moment; undefined when it can. */
+  get obstacle(): string | undefined {
+    if (!this.#machine.getSnapshot().can({ type: 'connection.handedOver' })) return 'a connection is ending'
+    return this.#asking ? 'a login waits for an answer' : this.#phase?.obstacle
+  }
+
+  /** Reads nothing more, and begins nothing, until `letGo`. */
+  hold(): void {
+    this.#connection.hold()
+  }
+
+  /** Goes on after `hold`, with `received` as if it had just come. */
+  letGo(received: Buffer = Buffer.alloc(0)): void {
+    this.#guard(() => {
+      this.#connection.letGo()
+      if (this.#phase) this.#phase.drained()
+      else if (!this.#asking) this.#connection.resume()
+      if (received.length > 0) this.#connection.feed(received)
+      this.#connection.readOn()
+    })
+  }
+
+  /** What another worker needs to go on; there must be no `obstacle`. */
+  record(): ConnectionRecord {
+    const { connectionId, localAddress, remoteAddress, received } = this.task
+    const stage = this.#login
+      ? { login: { ...this.#login.record(), handedBack: received !== undefined } }
+      : { phase: this.#phase!.record() }
+    return { connectionId, localAddress, remoteAddress, ...this.#connection.record(), stage }
+  }
+
+  leaveBehind(end: ConnectionEnd): void {
+    this.#connection.destroy()
+    this.#settle(end)
+  }
+
+  /** Stands where another worker has left it: in the full feature phase of `session`, whose tasks are restored later, or where `talk` leads. */
+  restore({ stage }: ConnectionRecord, session: Session | undefined): FullFeature | undefined {
+    if ('login' in stage) this.#login!.repeat(stage.login.talk)
+    if ('login' in stage || !session) return undefined
+    return this.#resumePhase(session, stage.phase)
+  }
+
+  /** Gives the socket what another worker's could not send. */
+  sendRest({ unsent }: ConnectionRecord): void {
+    if (unsent.length > 0) this.#connection.send(Buffer.from(unsent))
+  }
+
+  #resumePhase(session: Session, record: PhaseRecord): FullFeature {
+    this.#session = session
+    const parameters = connectionParameters({ ...session.parameters, ...record.own }, session.parameters)
+    const phase = this.#serve(session, { parameters, cid: record.cid, statSn: record.statSn })
+    phase.restore(record)
+    return phase
+  }
+
+  #settle(end = this.#machine.getSnapshot().context.end): void {
     if (this.#fault) this.#reject(this.#fault.error)
-    else this.#resolve(this.#machine.getSnapshot().context.end)
+    else this.#resolve(end)
   }
 
   #giveUpPlace({ outcome }: ConnectionEnd): void {
@@ -195,27 +259,33 @@ export class ConnectionActor implements ConnectionActions, Member {
   }
 
   #enterFullFeature(login: LoggedIn): void {
-    const session = 'joined' in login.session ? login.session.joined : this.#begin(login, login.session)
+    const session = 'joined' in login.session ? login.session.joined : beginSession(this, login, this.#services)
     const parameters = connectionParameters(login.parameters, session.parameters)
     this.#session = session
-    this.#phase = new FullFeature(
+    this.#serve(session, { ...login, parameters })
+    this.send({ type: 'login.completed' })
+  }
+
+  #serve(session: Session, { parameters, cid, statSn }: Pick<LoggedIn, 'parameters' | 'cid' | 'statSn'>): FullFeature {
+    const phase = new FullFeature(
       {
         session,
         connection: this.#connection,
         writer: this.#writer,
-        numbering: new Numbering(session.window, login.statSn),
+        numbering: new Numbering(session.window, statSn),
         counters: this.#services.counters,
         parameters,
-        cid: login.cid,
+        cid,
       },
       {
-        directory: { list: () => this.#listTargets(parameters.initiatorName) },
+        directory: { list: () => listTargets(this.task, this.#services, parameters.initiatorName) },
         loggedOut: () => this.send({ type: 'logout.answered' }),
         broken: why => this.send({ type: 'stream.broken', why }),
         crash: error => this.#crash(error),
         settled: () => this.send({ type: 'tasks.settled' }),
       },
     )
+    this.#phase = phase
     this.#login = undefined
     this.#connection.flush() // the last login response has no digest [7143 §6.2]
     this.#connection.framer.limits = {
@@ -225,55 +295,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
     this.#connection.framer.setDigests(digests)
     this.#writer.setDigests(digests)
-    this.send({ type: 'login.completed' })
-  }
-
-  /** Begins a session with this connection. */
-  #begin({ parameters, cid }: LoggedIn, { luns: grants, nexusLost, poweredOn, expCmdSn }: NewSession): Session {
-    const services = this.#services
-    const { sessions, supervisor } = services
-    const { connectionId: sessionId } = this.task
-    const borrower = new Borrower(sessionId, initiatorPortName(parameters.initiatorName, parameters.isid))
-    const luns = new SessionLuns({
-      target: { name: parameters.targetName ?? '', portalGroupTag: offer.portalGroupTag },
-      grants,
-      make: (grant, target) => new Lun(grant, target, services, borrower),
-    })
-    for (const { nexus } of luns.byNumber.values()) {
-      if (nexusLost) establishUnitAttention(nexus.unitAttentions, senseCodes.itNexusLossOccurred)
-      if (poweredOn) establishUnitAttention(nexus.unitAttentions, senseCodes.powerOnOccurred)
-    }
-    const session = new Session(
-      {
-        sessionId,
-        parameters,
-        luns,
-        expCmdSn,
-        tokenFiles: services.tokenFiles,
-        portsOf: async nodes => (await supervisor.ask({ kind: 'nexus.ports', sessionId, nodes: [...nodes] })).ports,
-        resetTarget: async () => {
-          await supervisor.ask({ kind: 'target.reset', sessionId })
-        },
-        ended: () => sessions.delete(parameters.tsih),
-      },
-      this,
-      cid,
-    )
-    sessions.set(parameters.tsih, session)
-    return session
-  }
-
-  async #listTargets(
-    initiatorName: string,
-  ): Promise<{ name: string; addresses: { address: string; portalGroupTag: number }[] }[]> {
-    const { connectionId, localAddress } = this.task
-    const reply = await this.#services.supervisor.ask({
-      kind: 'targets.list',
-      connectionId,
-      initiatorName,
-      localAddress,
-    })
-    return reply.targets
+    return phase
   }
 
   #drop(why: string): void {
@@ -294,4 +316,12 @@ export class ConnectionActor implements ConnectionActions, Member {
     this.#session?.close('dropped', 'a fault of the server')
     this.#drop('a fault of the server')
   }
+}
+
+async function listTargets(
+  { connectionId, localAddress }: ConnectionTask,
+  { supervisor }: Services,
+  initiatorName: string,
+): Promise<TargetListing[]> {
+  return (await supervisor.ask({ kind: 'targets.list', connectionId, initiatorName, localAddress })).targets
 }

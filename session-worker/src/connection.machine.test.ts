@@ -17,6 +17,7 @@ const end: ConnectionEvent = { type: 'connection.end', outcome: 'reinstated', wh
 const drain: ConnectionEvent = { type: 'connection.drain', deadlineMs: 10_000, why: 'the server stops' }
 const elsewhere: ConnectionEvent = { type: 'login.elsewhere', tsih: 7, received: 'QUJD' }
 const settled: ConnectionEvent = { type: 'tasks.settled' }
+const handedOver: ConnectionEvent = { type: 'connection.handedOver' }
 
 function start() {
   const actions: string[] = []
@@ -25,6 +26,7 @@ function start() {
     requestLogout: ms => actions.push(`requestLogout ${ms}`),
     finish: ({ outcome }) => actions.push(`finish ${outcome}`),
     release: () => actions.push('release'),
+    leaveBehind: ({ outcome }) => actions.push(`leaveBehind ${outcome}`),
   }
   const clock = new SimulatedClock()
   const actor = createActor(connectionMachine, { input: { connection }, clock })
@@ -46,6 +48,17 @@ const table: { from: ConnectionEvent[]; event: ConnectionEvent; to: string; acti
   { from: [completed], event: elsewhere, to: 'fullFeature.serving' },
   { from: [], event: closed, to: 'ending', actions: ['abortTasks closed'] },
   { from: [], event: drain, to: 'ending', actions: ['abortTasks drained'] },
+  { from: [], event: handedOver, to: 'handedOver', actions: ['leaveBehind handedOver'], outcome: 'handedOver' },
+  {
+    from: [completed],
+    event: handedOver,
+    to: 'handedOver',
+    actions: ['leaveBehind handedOver'],
+    outcome: 'handedOver',
+  },
+  { from: [completed, drain], event: handedOver, to: 'fullFeature.draining' },
+  { from: [completed, loggedOut], event: handedOver, to: 'finishing' },
+  { from: [completed, closed], event: handedOver, to: 'ending' },
   { from: [completed], event: loggedOut, to: 'finishing', actions: ['finish logout'] },
   { from: [completed], event: broken, to: 'finishing', actions: ['finish dropped'] },
   { from: [completed, broken, closed], event: settled, to: 'ended', actions: ['release'], outcome: 'dropped' },

@@ -10,6 +10,8 @@
  *   any state ──▶ ending ──tasks settled──▶ ended        (socket closed, told to end, login too slow, drain deadline,
  *                                                       or the login is another worker's)
  *
+ * `handedOver`: from `login` and `serving`, the states in which a connection can be given to another worker.
+ *
  * `finishing` has sent its last word and waits for the initiator to close; `ending` waits until no I/O of the connection is
  * under way any more, so that whoever comes next finds the volume quiet. [7143 §7.2, §8.2]
  */
@@ -29,6 +31,7 @@ export type ConnectionEvent =
   | { type: 'connection.end'; outcome: Outcome; why: string }
   | { type: 'connection.drain'; deadlineMs: number; why: string }
   | { type: 'tasks.settled' }
+  | { type: 'connection.handedOver' }
 
 /** What the machine makes its connection do. */
 export interface ConnectionActions {
@@ -40,12 +43,15 @@ export interface ConnectionActions {
   finish(end: ConnectionEnd): void
   /** Give back what is held. */
   release(): void
+  /** Another worker has all of it: let go, and touch nothing. */
+  leaveBehind(end: ConnectionEnd): void
 }
 
 interface Context {
   readonly connection: ConnectionActions
   readonly end: ConnectionEnd
   readonly drainMs: number
+  readonly loginMs: number
 }
 
 /** The whole login, all round trips. */
@@ -57,7 +63,7 @@ const chart = setup({
   types: {
     context: {} as Context,
     events: {} as ConnectionEvent,
-    input: {} as { connection: ConnectionActions },
+    input: {} as { connection: ConnectionActions; loginMs?: number },
     output: {} as ConnectionEnd,
   },
   actions: {
@@ -65,9 +71,10 @@ const chart = setup({
     requestLogout: ({ context }) => context.connection.requestLogout(context.drainMs),
     finish: ({ context }) => context.connection.finish(context.end),
     release: ({ context }) => context.connection.release(),
+    leaveBehind: ({ context }) => context.connection.leaveBehind(context.end),
   },
   delays: {
-    loginTimeout: LOGIN_TIMEOUT_MS,
+    loginTimeout: ({ context }) => context.loginMs,
     finishTimeout: FINISH_TIMEOUT_MS,
     drainDeadline: ({ context }) => context.drainMs,
   },
@@ -91,6 +98,8 @@ const recordEnd = chart.assign(({ event, context }) => {
       return { end: { outcome: 'dropped' as const, why: event.why } }
     case 'socket.closed':
       return { end: { outcome: 'closed' as const, why: event.why } }
+    case 'connection.handedOver':
+      return { end: { outcome: 'handedOver' as const, why: 'to another worker' } }
     case 'connection.end':
       return { end: { outcome: event.outcome, why: event.why } }
     default:
@@ -108,7 +117,12 @@ const recordTimeout = chart.assign({
 
 export const connectionMachine = chart.createMachine({
   id: 'connection',
-  context: ({ input }) => ({ connection: input.connection, end: { outcome: 'closed', why: '' }, drainMs: 0 }),
+  context: ({ input }) => ({
+    connection: input.connection,
+    end: { outcome: 'closed', why: '' },
+    drainMs: 0,
+    loginMs: input.loginMs ?? LOGIN_TIMEOUT_MS,
+  }),
   output: ({ context }) => context.end,
   initial: 'login',
   on: {
@@ -116,6 +130,7 @@ export const connectionMachine = chart.createMachine({
     'connection.end': { target: '.ending', actions: recordEnd },
   },
   states: {
+    handedOver: { type: 'final', entry: 'leaveBehind' },
     login: {
       after: { loginTimeout: { target: 'ending', actions: recordTimeout } },
       on: {
@@ -123,6 +138,7 @@ export const connectionMachine = chart.createMachine({
         'login.completed': 'fullFeature',
         'login.elsewhere': { target: 'ending', actions: recordEnd },
         'connection.drain': { target: 'ending', actions: recordDrain },
+        'connection.handedOver': { target: 'handedOver', actions: recordEnd },
       },
     },
     fullFeature: {
@@ -132,7 +148,12 @@ export const connectionMachine = chart.createMachine({
         'stream.broken': { target: 'finishing', actions: recordEnd },
       },
       states: {
-        serving: { on: { 'connection.drain': { target: 'draining', actions: recordDrain } } },
+        serving: {
+          on: {
+            'connection.drain': { target: 'draining', actions: recordDrain },
+            'connection.handedOver': { target: '#connection.handedOver', actions: recordEnd },
+          },
+        },
         draining: { entry: 'requestLogout', after: { drainDeadline: '#connection.ending' } },
       },
     },
@@ -148,3 +169,9 @@ export const connectionMachine = chart.createMachine({
     ended: { type: 'final', entry: 'release' },
   },
 })
+
+/** The state of a connection that another worker had in its full feature phase. */
+export function servingState(connection: ConnectionActions) {
+  const context = { connection, end: { outcome: 'closed' as const, why: '' }, drainMs: 0, loginMs: LOGIN_TIMEOUT_MS }
+  return connectionMachine.resolveState({ value: { fullFeature: 'serving' }, context })
+}

@@ -21,6 +21,11 @@ const KEEP_ALIVE_MS = 30_000
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 const busyPoll = new BusyPoll()
 
+/** Node's own counts, which it shows nowhere. */
+interface Handled {
+  readonly _handle: { readonly bytesWritten: number; readonly writeQueueSize: number } | null
+}
+
 export interface ConnectionEvents {
   /** A whole PDU, see `Framer`. Returns false to stop reading until `resume`. */
   readonly pdu: FramerSink
@@ -38,11 +43,19 @@ export class Connection {
   readonly #sink: FramerSink
   #over = false
   #paused = false
+  /** About to be given to another worker: nothing is read, and what could go on waits. */
+  #held: boolean
+  /** Bytes given to the socket, ever. */
+  #given = 0
+  /** The last of them, as far as the kernel may not have taken them. */
+  readonly #backlog: Buffer[] = []
   /** Time of the last byte received, in milliseconds of `performance.now()`. */
   lastInputMs = performance.now()
 
-  constructor(fd: number, output: Output, framer: Framer, events: ConnectionEvents) {
+  /** `held`: it begins as if `hold` had been called. */
+  constructor(fd: number, output: Output, framer: Framer, events: ConnectionEvents, held = false) {
     this.framer = framer
+    this.#held = held
     this.#output = output
     this.#events = events
     this.#sink = (buffer, header, data, length, digestOk) => {
@@ -54,7 +67,8 @@ export class Connection {
       buffer: () => framer.room ?? readBuffer,
       callback: (bytes: number, buffer: Uint8Array) => this.#received(bytes, buffer),
     }
-    this.#socket = new net.Socket({ fd, readable: true, writable: true, onread } as net.SocketConstructorOpts)
+    const options = { fd, readable: true, writable: true, onread, pauseOnCreate: held }
+    this.#socket = new net.Socket(options as net.SocketConstructorOpts)
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS)
     this.#socket.on('drain', () => events.drained())
@@ -62,9 +76,9 @@ export class Connection {
     this.#socket.on('close', () => this.#end('connection closed by the initiator'))
   }
 
-  /** Bytes given to the socket that the kernel has not taken. */
+  /** The initiator does not read what it asked for, or nothing more should be begun. */
   get congested(): boolean {
-    return this.#socket.writableLength > CONGESTED_BYTES
+    return this.#held || this.#socket.writableLength > CONGESTED_BYTES
   }
 
   get over(): boolean {
@@ -93,9 +107,14 @@ export class Connection {
     if (this.#output.length === 0) return
     if (owner !== this) return owner?.flush()
     if (this.#over) return this.#output.reuse()
-    this.#socket.write(this.#output.take())
+    const section = this.#output.take()
+    this.#socket.write(section)
+    this.#given += section.length
     if (this.#socket.writableLength === 0) this.#output.reuse()
-    else this.#output.keep()
+    else {
+      this.#output.keep()
+      this.#owe(section)
+    }
   }
 
   /**
@@ -115,7 +134,10 @@ export class Connection {
 
   /** Sends a detached piece. Nothing may be reserved and unsent. */
   send(piece: Buffer): void {
-    if (!this.#over) this.#socket.write(piece)
+    if (this.#over) return
+    this.#socket.write(piece)
+    this.#given += piece.length
+    if (this.#socket.writableLength > 0) this.#owe(piece)
   }
 
   /** Takes bytes that were read before, as if they had just come. */
@@ -125,10 +147,44 @@ export class Connection {
 
   /** Goes on reading after the sink returned false. */
   resume(): void {
-    if (!this.#paused || this.#over) return
+    if (!this.#paused || this.#over || this.#held) return
     this.#paused = false
     this.#settle(this.framer.resume(this.#sink))
     if (!this.#paused && !this.#over) this.#socket.resume()
+  }
+
+  /** Reads nothing more, and counts as congested, until `letGo`. */
+  hold(): void {
+    this.#held = true
+    if (!this.#over) this.#socket.pause()
+  }
+
+  /** Takes back `hold`; who waits for room has to be told, and then it goes on by `readOn`. */
+  letGo(): void {
+    this.#held = false
+  }
+
+  /** Reads, unless it was paused. */
+  readOn(): void {
+    if (!this.#paused && !this.#over) this.#socket.resume()
+  }
+
+  /** Copies of the bytes that have come and were not acted upon, and of those that were to be sent and the kernel has not taken. */
+  record(): { received: Uint8Array; unsent: Uint8Array } {
+    return { received: new Uint8Array(this.framer.rest()), unsent: new Uint8Array(this.#unsent()) }
+  }
+
+  #unsent(): Buffer {
+    const { _handle: handle } = this.#socket as unknown as Handled
+    // The handle counts what Node has given to libuv, whose queue has what the kernel would not take.
+    const taken = handle ? handle.bytesWritten - handle.writeQueueSize : this.#given
+    const all = Buffer.concat(this.#backlog)
+    return all.subarray(all.length - (this.#given - taken))
+  }
+
+  /** What is kept for `record` is forgotten when the kernel has it. To be called now and then. */
+  forgetSent(): void {
+    if (this.#socket.writableLength === 0) this.#backlog.length = 0
   }
 
   /** Sends a last FIN after all output; the peer's FIN or `destroy` ends it. */
@@ -149,7 +205,19 @@ export class Connection {
     this.#settle(
       buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink),
     )
-    return !this.#paused
+    return !this.#paused && !this.#held
+  }
+
+  /** The kernel has not taken all of `piece`, and maybe not of pieces before it. */
+  #owe(piece: Buffer): void {
+    const { _handle: handle } = this.#socket as unknown as Handled
+    const owed = handle ? this.#given - (handle.bytesWritten - handle.writeQueueSize) : 0
+    this.#backlog.push(piece)
+    let kept = this.#backlog.reduce((sum, { length }) => sum + length, 0)
+    for (let first = this.#backlog[0]; first && kept - first.length >= owed; first = this.#backlog[0]) {
+      kept -= first.length
+      this.#backlog.shift()
+    }
   }
 
   /** Ends the section of a chunk: what was produced is sent, what was wrong ends the connection. */

@@ -7,8 +7,10 @@
  * A copy is one task whose I/O is the whole job: who aborts it waits for the piece that is under way. With IMMED the command is answered first, and the copy
  * goes on as a task with a tag that no initiator can name, which counts among the immediate ones.
  */
+import type { CopiesRecord, CopyReportRecord } from '@scsipub/contract'
 import {
   type CopyJob,
+  type CopyReport,
   checkCondition,
   copyStatus,
   dataIn,
@@ -31,6 +33,13 @@ import { populateToken, writeUsingToken } from './token-copy.js'
 import type { TokenFiles } from './token-files.js'
 import { TokenStore } from './token-store.js'
 
+/** A copy of which can be asked: one that runs, or that has ended, in this or another worker. */
+interface Known {
+  readonly lun: object
+  readonly running: boolean
+  report(): CopyReport
+}
+
 /** Ended copies that are remembered. */
 const MAX_REMEMBERED = 64
 
@@ -39,7 +48,7 @@ export class CopyManager {
   readonly #store: TokenStore
   readonly #running = new Set<CopyRun>()
   /** By unit, kind and list identifier; the latest last. */
-  readonly #listed = new Map<string, CopyRun>()
+  readonly #listed = new Map<string, Known>()
   #backgroundTag = 0
 
   constructor(luns: ReadonlyMap<number, Lun>, files: TokenFiles) {
@@ -65,6 +74,30 @@ export class CopyManager {
       error => ended(phase, run, failure(error)),
     )
     if (job.immediate) respond(phase, command, status.good, job.listBytes)
+  }
+
+  /** What another worker needs; no copy may be running. */
+  record(): CopiesRecord {
+    const ended = [...this.#listed].flatMap(([key, known]) => {
+      const lun = this.#numberOf(known.lun)
+      return lun === undefined ? [] : [{ key, lun, report: compactReport(known.report()) }]
+    })
+    return { backgroundTag: this.#backgroundTag, ended, ...this.#store.record(unit => this.#numberOf(unit)) }
+  }
+
+  restore({ backgroundTag, ended, tokens, lost }: CopiesRecord): void {
+    this.#backgroundTag = backgroundTag
+    for (const { key, lun, report } of ended) {
+      const { sense, token } = report
+      const whole = { ...report, sense: sense && Buffer.from(sense), token: token && Buffer.from(token) }
+      this.#listed.set(key, { lun: this.#luns.get(lun) ?? {}, running: false, report: () => whole })
+    }
+    this.#store.restore({ tokens, lost }, lun => this.#luns.get(lun ?? -1) ?? {})
+  }
+
+  #numberOf(unit: object): number | undefined {
+    for (const lun of this.#luns.values()) if (lun === unit) return lun.lun
+    return undefined
   }
 
   /** The parameter data that tells of a copy of this session on `lun`. */
@@ -101,6 +134,11 @@ export class CopyManager {
   forget(lun: Lun): Promise<void> {
     for (const [key, run] of this.#listed) if (run.lun === lun) this.#listed.delete(key)
     return this.#store.cancel(lun)
+  }
+
+  /** Leaves all to another worker. No copy may be running. */
+  leaveBehind(): void {
+    this.#store.leaveBehind()
   }
 
   /** Gives up what the session holds. No copy may be running. */
@@ -150,6 +188,11 @@ function ended(phase: FullFeature, run: CopyRun, failed?: CopyFailed): void {
 /** One-byte and four-byte list identifiers are told apart. */
 function keyOf(lun: Lun, length: 'short' | 'long', listIdentifier: number | undefined): string {
   return `${lun.lun} ${length} ${listIdentifier}`
+}
+
+/** Bytes in memory of their own, so that no more than they travels. */
+function compactReport({ sense, token, ...rest }: CopyReport): CopyReportRecord {
+  return { ...rest, sense: sense && new Uint8Array(sense), token: token && new Uint8Array(token) }
 }
 
 function failure(error: unknown): CopyFailed {

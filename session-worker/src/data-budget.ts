@@ -11,6 +11,25 @@ export class DataBudget {
   readonly #granted = new Map<Command, number>()
   #grantedBytes = 0
 
+  /** Tags of the tasks that have room, and of those that wait for it, in order. */
+  record(): { granted: number[]; waiting: number[] } {
+    const waiting = this.#waiting.filter(task => !task.aborted).map(({ command }) => command.initiatorTaskTag)
+    return { granted: [...this.#granted.keys()].map(({ initiatorTaskTag }) => initiatorTaskTag), waiting }
+  }
+
+  /** As another worker has recorded it; nobody is granted anything before `goOn`. */
+  restore(granted: readonly WriteTask[], waiting: readonly WriteTask[]): void {
+    for (const { command, expected } of granted) {
+      this.#granted.set(command, expected)
+      this.#grantedBytes += expected
+    }
+    this.#waiting.push(...waiting)
+  }
+
+  goOn(): void {
+    this.#grant()
+  }
+
   /** Runs `task` once there is room for its data. */
   ask(task: WriteTask): void {
     this.#waiting.push(task)

@@ -14,10 +14,11 @@ const { abortTaskSet, clearTaskSet, logicalUnitReset, targetWarmReset, targetCol
 const OF_TASK_SETS: readonly number[] = [abortTaskSet, clearTaskSet, logicalUnitReset]
 const OF_THE_TARGET: readonly number[] = [targetWarmReset, targetColdReset]
 
-/** Calls `go`, now or when the commands before `request` have come; or returns the reason for a Reject: too many wait already. */
+/** Calls `go`, now or when the commands before `request`, whose header is `pdu`, have come; or returns the reason for a Reject: too many wait already. */
 export function afterEarlierCommands(
   phase: FullFeature,
   request: TaskManagementRequest,
+  pdu: Buffer,
   go: () => void,
 ): number | undefined {
   const { window, order } = phase.session
@@ -28,7 +29,7 @@ export function afterEarlierCommands(
     // A reset of the target ends them whether they have come or not: their numbers are passed over.
     if (OF_THE_TARGET.includes(request.function)) order.passAllBefore(cmdSn)
     else if (OF_TASK_SETS.includes(request.function)) {
-      return order.after(cmdSn, phase, go) ? undefined : RejectReason.immediateCommandReject
+      return order.after(cmdSn, phase, pdu, go) ? undefined : RejectReason.immediateCommandReject
     }
   }
   go()

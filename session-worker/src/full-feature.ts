@@ -5,7 +5,7 @@
  * What a PDU means stands in the file of its kind; this one owns what they share: StatSN, tasks, transfer tags, and the I/O that must
  * have settled before the connection's end. What all connections share is in `session.ts`.
  */
-import type { WorkerCounters } from '@scsipub/contract'
+import type { PhaseRecord, WorkerCounters } from '@scsipub/contract'
 import {
   AsyncEvent,
   asyncMessage,
@@ -183,6 +183,38 @@ export class FullFeature {
     }
     this.connection.flush()
     if (this.#sleepers.length === 0) this.connection.resume()
+  }
+
+  /** Why it cannot be given to another worker at this moment; undefined when it can. */
+  get obstacle(): string | undefined {
+    if (this.#stopped) return 'a connection is ending'
+    if (this.tasks.busy) return 'I/O is under way'
+    return this.tasks.list().every(task => task.record) ? undefined : 'a task cannot be moved'
+  }
+
+  /** What another worker needs to go on; there must be no `obstacle`. */
+  record(): PhaseRecord {
+    const { headerDigest, dataDigest, maxRecvDataSegmentLength, targetMaxRecvDataSegmentLength } = this.parameters
+    const sleepers = this.#sleepers.filter(task => !task.aborted)
+    const tasks = [...this.tasks.list().filter(task => !sleepers.includes(task)), ...sleepers]
+    return {
+      cid: this.cid,
+      statSn: this.numbering.statSn,
+      own: { headerDigest, dataDigest, maxRecvDataSegmentLength, targetMaxRecvDataSegmentLength },
+      maxRecvDataSegmentLength: this.maxRecvDataSegmentLength,
+      transferTag: this.#transferTag,
+      answersPings: this.liveness.answersPings,
+      text: this.text.record(),
+      tasks: tasks.map(task => task.record!()),
+    }
+  }
+
+  /** As another worker has recorded it, but for the tasks. */
+  restore({ maxRecvDataSegmentLength, transferTag, answersPings, text }: PhaseRecord): void {
+    this.maxRecvDataSegmentLength = maxRecvDataSegmentLength
+    this.#transferTag = transferTag
+    this.liveness.answersPings = answersPings
+    this.text.restore(text)
   }
 
   /** Takes nothing more, and ends all tasks; returns the I/O of theirs that is under way. */

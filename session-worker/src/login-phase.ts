@@ -6,7 +6,9 @@
 import { snAdd } from '@scsipub/bytes'
 import type {
   ConnectionTask,
+  LoginRecord,
   LoginRefusal,
+  LoginTalkRecord,
   LunGrant,
   Requester,
   SupervisorReplies,
@@ -87,12 +89,19 @@ export class LoginPhase {
   #session: Session | undefined
   #opened: Pick<LoggedIn, 'parameters' | 'session'> | undefined
   #abandoned = false
+  /** When it has to be over, by `performance.now()`. */
+  readonly #endMs: number
+  /** All that was said: a login under way is given to another worker as what was said in it. */
+  readonly #talk: LoginTalkRecord[] = []
+  /** Answers that another worker had to what is said again now; nothing is sent meanwhile. */
+  #repeated: unknown[] | undefined
 
   constructor(
-    parts: { task: ConnectionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter },
+    parts: { task: ConnectionTask; offer: TargetOffer; supervisor: Supervisor; writer: PduWriter; limitMs: number },
     host: LoginHost,
   ) {
     this.#login = createLogin(parts.offer)
+    this.#endMs = performance.now() + parts.limitMs
     this.#task = parts.task
     this.#supervisor = parts.supervisor
     this.#writer = parts.writer
@@ -109,13 +118,41 @@ export class LoginPhase {
       return this.#host.handBack(tsih, Buffer.from(buffer.subarray(head, dataAt + padded(length))))
     }
     // The buffer is used again before the supervisor has answered.
-    const request = loginRequest.decode(Buffer.from(buffer.subarray(head, head + loginRequest.size)))
+    this.#said(
+      Buffer.from(buffer.subarray(head, head + loginRequest.size)),
+      Buffer.from(buffer.subarray(dataAt, dataAt + length)),
+    )
+  }
+
+  #said(header: Buffer, data: Buffer): void {
+    this.#talk.push({ kind: 'request', header, data })
+    const request = loginRequest.decode(header)
+    const first = this.#request === undefined
     if (first) {
       this.#statSn = request.expStatSn
-      this.#session = this.#host.find(tsih, request.isid)
+      this.#session = this.#host.find(request.tsih, request.isid)
     }
     this.#request = request
-    this.#take(this.#login.request(request, Buffer.from(buffer.subarray(dataAt, dataAt + length))))
+    this.#take(this.#login.request(request, data))
+  }
+
+  /** What was said so far, and the time that is left; no question may be open. */
+  record(): Pick<LoginRecord, 'talk' | 'remainingMs'> {
+    const remainingMs = Math.max(1, Math.round(this.#endMs - performance.now()))
+    const talk = this.#talk.map(
+      (one): LoginTalkRecord =>
+        one.kind === 'reply'
+          ? one
+          : { kind: 'request', header: new Uint8Array(one.header), data: new Uint8Array(one.data) },
+    )
+    return { talk, remainingMs }
+  }
+
+  /** Goes to where another worker was: hears again what was said, and says nothing. */
+  repeat(talk: readonly LoginTalkRecord[]): void {
+    this.#repeated = talk.flatMap(one => (one.kind === 'reply' ? [one.value] : []))
+    for (const one of talk) if (one.kind === 'request') this.#said(Buffer.from(one.header), Buffer.from(one.data))
+    this.#repeated = undefined
   }
 
   #take(step: LoginStep): void {
@@ -146,13 +183,19 @@ export class LoginPhase {
       ...(targetName === undefined ? {} : { targetName }),
     }
     const question = { ...this.#who, kind: 'target.identify' as const }
-    this.#ask(this.#supervisor.ask(question), reply => this.#login.identified(reply))
+    this.#ask(
+      () => this.#supervisor.ask(question),
+      reply => this.#login.identified(reply),
+    )
   }
 
   /** The supervisor judges: no secret ever is in this thread, which reads what strangers send. */
   #authenticate(step: Extract<LoginStep, { kind: 'authenticate' }>): void {
     const proof = { ...this.#who!, ...step, kind: 'chap.prove' as const }
-    this.#ask(this.#supervisor.ask(proof), reply => this.#login.authenticated(reply))
+    this.#ask(
+      () => this.#supervisor.ask(proof),
+      reply => this.#login.authenticated(reply),
+    )
   }
 
   #open(parameters: SessionParameters, cid: number): void {
@@ -168,13 +211,16 @@ export class LoginPhase {
       ...(targetName === undefined ? {} : { targetName }),
     }
     const joinOrBegin = async (reply: Opened) => ('joins' in reply ? this.#join(reply.joins, cid) : reply)
-    this.#ask(this.#supervisor.ask(question).then(joinOrBegin), reply => {
-      if ('refuse' in reply) return this.#login.opened(reply)
-      const { tsih } = reply
-      const session = 'joined' in reply ? reply : { ...reply, expCmdSn: this.#request!.cmdSn }
-      this.#opened = { session, parameters: { ...parameters, tsih } }
-      return this.#login.opened({ tsih })
-    })
+    this.#ask(
+      () => this.#supervisor.ask(question).then(joinOrBegin),
+      reply => {
+        if ('refuse' in reply) return this.#login.opened(reply)
+        const { tsih } = reply
+        const session = 'joined' in reply ? reply : { ...reply, expCmdSn: this.#request!.cmdSn }
+        this.#opened = { session, parameters: { ...parameters, tsih } }
+        return this.#login.opened({ tsih })
+      },
+    )
   }
 
   async #join(tsih: number, cid: number): Promise<{ tsih: number; joined: Session } | { refuse: LoginRefusal }> {
@@ -187,11 +233,17 @@ export class LoginPhase {
     this.#abandoned = true
   }
 
-  #ask<T>(question: Promise<T>, next: (reply: T) => LoginStep): void {
+  #ask<T>(question: () => Promise<T>, next: (reply: T) => LoginStep): void {
+    if (this.#repeated) {
+      const value = this.#repeated.shift() as T
+      this.#talk.push({ kind: 'reply', value })
+      return this.#take(next(value))
+    }
     this.#host.asked()
-    question
+    question()
       .then(reply => {
         if (this.#abandoned) return
+        this.#talk.push({ kind: 'reply', value: reply })
         this.#take(next(reply))
         this.#host.answered()
       })
@@ -213,7 +265,7 @@ export class LoginPhase {
       ...response,
     })
     this.#statSn = snAdd(this.#statSn, 1)
-    this.#writer.whole(answer, text)
+    if (!this.#repeated) this.#writer.whole(answer, text)
   }
 
   #complete(): void {

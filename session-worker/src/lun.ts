@@ -1,7 +1,7 @@
 /**
  * One LUN as a session has it: the borrowed volume, the facts that commands ask for, and the state of its I_T_L nexus.
  */
-import { type Borrower, KEPT_OUT, type LunGrant, NexusAccess, VOLUME_STAGE } from '@scsipub/contract'
+import { type Borrower, KEPT_OUT, type LunGrant, type LunRecord, NexusAccess, VOLUME_STAGE } from '@scsipub/contract'
 import {
   type Context,
   conflictsWithReservation,
@@ -27,6 +27,7 @@ export class Lun implements Context {
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
   readonly #access: NexusAccess
+  readonly #facts: UnitFacts
 
   constructor(grant: LunGrant, target: Target, services: Services, borrower: Borrower) {
     const { volumeId } = grant.volume.spec
@@ -34,11 +35,24 @@ export class Lun implements Context {
     this.target = target
     this.volume = services.volumes.borrow(grant.volume, borrower)
     this.#access = new NexusAccess(this.volume, borrower)
-    this.lu = new UnitFacts(grant, this.volume)
+    this.#facts = new UnitFacts(grant, this.volume)
+    this.lu = this.#facts
     this.volumeId = volumeId
     this.unit = new UnitState(services.engine, volumeId, borrower)
     const { sizeBytes } = this.volume
     if (this.volume.control.stage === VOLUME_STAGE.replaced) void this.#becomePresent(sizeBytes)
+  }
+
+  /** What another worker needs to have it in the same way; the control block goes beside it. */
+  record(): LunRecord {
+    const { product, physicalBlockBytes, grantedReadOnly: readOnly, removable, thin } = this.#facts
+    const { control: _control, ...volume } = this.volume.descriptor
+    return {
+      grant: { lun: this.lun, product, physicalBlockBytes, readOnly, removable, thin },
+      volume,
+      unitAttentions: [...this.nexus.unitAttentions],
+      mayHold: this.unit.mayHold,
+    }
   }
 
   /**

@@ -12,7 +12,7 @@ import {
   status,
 } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
-import type { Command, Task } from './command.js'
+import { type Command, recordOfCommand, type Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
 import { respond, respondSense } from './scsi-response.js'
@@ -72,7 +72,7 @@ export function provision(phase: FullFeature, command: Command, o: Provision): v
       return run(asked, result => {
         if (result.restricted) return o.next(invalidFieldInCdb(ALLOW_EXIT))
         if (immediate) return done()
-        awaitEnd(phase, task, volume.sanitized(), done, failed)
+        awaitSanitized(phase, { command, moved, task })
       })
     }
     case 'exitSanitizeFailure':
@@ -85,22 +85,20 @@ export function provision(phase: FullFeature, command: Command, o: Provision): v
 }
 
 /**
- * Answers when the operation has ended. The task waits and can be aborted, but holds up nobody who waits for its I/O to settle: nothing that
+ * Answers when the sanitize operation has ended. The task waits and can be aborted, but holds up nobody who waits for its I/O to settle: nothing that
  * the session could do ends a sanitize operation [SBC-3 §4.11.2].
  */
-function awaitEnd(
+export function awaitSanitized(
   phase: FullFeature,
-  task: Task,
-  ended: Promise<void>,
-  done: () => void,
-  failed: (error: unknown) => void,
+  { command, moved, task }: { command: Command; moved: number; task: Task },
 ): void {
+  task.record = () => ({ kind: 'sanitize', command: recordOfCommand(command), moved })
   phase.tasks.keep(task)
-  const settled = ended.then(
-    () => done,
-    (error: unknown) => () => failed(error),
+  const settled = command.lun!.volume.sanitized().then(
+    () => () => respond(phase, command, status.good, moved),
+    (error: unknown) => () => respondSense(phase, command, mediumSense(error), moved),
   )
-  phase.tasks.later(settled, next => {
+  phase.tasks.eventually(settled, next => {
     if (!task.aborted) next()
   })
 }

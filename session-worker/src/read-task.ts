@@ -8,10 +8,11 @@
  * Several pieces of a volume are read with exclusive operations held off, so that none of them is seen by half; up to the length of the longest
  * WRITE ATOMIC this is so without exception, a longer transfer lets them in while it sleeps. [SBC-4 §4.29]
  */
+import type { ReadRecord } from '@scsipub/contract'
 import { dataIn, RESERVED_TAG } from '@scsipub/iscsi'
 import { maxAtomicBlocks } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
-import type { Command, Task } from './command.js'
+import { type Command, recordOfCommand, type Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { mediumSense } from './medium-sense.js'
 import { respondSense } from './scsi-response.js'
@@ -25,6 +26,8 @@ export type Source = (position: number, target: Buffer, at: number, length: numb
 /** What a transfer of several pieces of a volume needs. */
 interface Span {
   readonly volume: BorrowedVolume
+  /** Where it begins there, in bytes. */
+  readonly start: number
   /** It does not sleep in between. */
   readonly undivided: boolean
   /** Cold reads that the hold is kept for. */
@@ -52,19 +55,39 @@ export class ReadTask implements Task {
     this.#length = Math.min(wanted, command.expectedBytes)
   }
 
-  /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. `volume`: where the source takes the data from, when it does. */
-  start(volume?: BorrowedVolume): void {
+  /** Begins the transfer. One of several pieces counts in the command window from the first on, so that MaxCmdSN never moves back. `volume`: where the source takes the data from, and from which byte on, when it does. */
+  start(volume?: BorrowedVolume, start = 0): void {
     if (
       this.#length >
       Math.min(this.#phase.maxRecvDataSegmentLength, MAX_PIECE_BYTES, this.#phase.parameters.maxBurstLength)
     ) {
       this.#phase.tasks.keep(this)
-      if (volume) {
-        const undivided = this.#length <= maxAtomicBlocks(this.command.lun!.lu) * volume.blockBytes
-        this.#span = { volume, undivided, kept: 0 }
-      }
+      if (volume) this.#spanOf(volume, start)
     }
     this.run()
+  }
+
+  #spanOf(volume: BorrowedVolume, start: number): void {
+    const undivided = this.#length <= maxAtomicBlocks(this.command.lun!.lu) * volume.blockBytes
+    this.#span = { volume, start, undivided, kept: 0 }
+  }
+
+  /** See `Task`: while it sleeps. */
+  record(): ReadRecord {
+    const command = recordOfCommand(this.command)
+    const at = { wanted: this.#wanted, sent: this.#sent, inBurst: this.#inBurst }
+    if (this.#span) return { kind: 'read', command, ...at, from: { start: this.#span.start } }
+    const data = Buffer.allocUnsafeSlow(this.#length - this.#sent)
+    void this.#source(this.#sent, data, 0, data.length)
+    return { kind: 'read', command, ...at, from: { data } }
+  }
+
+  /** In place of `start`: as another worker has recorded it. It sleeps. */
+  restore({ sent, inBurst, from }: ReadRecord): void {
+    this.#sent = sent
+    this.#inBurst = inBurst
+    if ('start' in from) this.#spanOf(this.command.lun!.volume, from.start)
+    this.#phase.sleep(this)
   }
 
   /** Sends as much as can be sent now; goes on by itself when a cold piece is there or the connection drained. */

@@ -4,8 +4,8 @@
  * The usual READ or WRITE, whose data is in the page cache or came with the command, begins and ends here in one synchronous section.
  * Everything else becomes a task.
  */
-import { IO_KIND } from '@scsipub/contract'
-import { RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
+import { IO_KIND, type ReadRecord, type WriteRecord } from '@scsipub/contract'
+import { BHS_SIZE, RESERVED_TAG, RejectReason, scsiCommand } from '@scsipub/iscsi'
 import { decodeLun, dispatch, type Outcome, status, transferLengthBytes } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Command } from './command.js'
@@ -25,6 +25,7 @@ import { writeAndVerify } from './write-and-verify.js'
 import { type Sink, WriteTask } from './write-task.js'
 
 const CDB_AT = 32
+const CDB_BYTES = 16
 const LUN_AT = 8
 
 /** Carries out the command at `head` of `buffer`, with `length` bytes of immediate data at `dataAt`. */
@@ -50,7 +51,27 @@ export function scsiCommandPdu(phase: FullFeature, buffer: Buffer, head: number,
   // A reservation conflict goes before all other conditions [SAM-5 §5.3.3].
   if (lun?.conflicts(buffer, head + CDB_AT)) return respond(phase, command, status.reservationConflict, 0)
   const outcome = dispatch(buffer, head + CDB_AT, lun ?? phase.absent(number))
-  carryOut(phase, command, outcome, { buffer, dataAt, length })
+  carryOut(phase, command, outcome, { buffer, head, dataAt, length, record: undefined })
+}
+
+/**
+ * Goes on with a command that waited in another worker. It was judged there: reservations and unit attentions keep out only what comes
+ * later, and what it does to the medium passes the gate in any case.
+ */
+export function resumeCommand(phase: FullFeature, command: Command, record: WriteRecord): void {
+  const { lun } = command
+  const context = lun && { lu: lun.lu, lun: lun.lun, target: lun.target, nexus: { unitAttentions: [] } }
+  const cdb = Buffer.from(record.cdb)
+  const header = Buffer.concat([Buffer.alloc(CDB_AT), cdb])
+  const outcome = dispatch(cdb, 0, context ?? phase.absent(0))
+  carryOut(phase, command, outcome, { buffer: header, head: 0, dataAt: header.length, length: 0, record })
+}
+
+/** Goes on with a read that slept in another worker. */
+export function resumeRead(phase: FullFeature, command: Command, record: ReadRecord): void {
+  const { wanted, sent, from } = record
+  const source = 'start' in from ? volumeSource(command.lun!.volume, from.start) : memorySource(from.data, sent)
+  new ReadTask(phase, command, wanted, source).restore(record)
 }
 
 /** Why a command cannot be taken as it came: the flags contradict each other, or its data is not what was agreed. Runs for every command. */
@@ -68,11 +89,15 @@ function invalid(phase: FullFeature, command: Command, length: number): number |
 /** Data that came with the command; valid in this section only. */
 interface Immediate {
   readonly buffer: Buffer
+  /** Of the command PDU. */
+  readonly head: number
   readonly dataAt: number
   readonly length: number
+  /** Of a command that has begun in another worker. */
+  readonly record: WriteRecord | undefined
 }
 
-const NO_DATA: Immediate = { buffer: Buffer.alloc(0), dataAt: 0, length: 0 }
+const NO_DATA: Immediate = { buffer: Buffer.alloc(BHS_SIZE), head: 0, dataAt: BHS_SIZE, length: 0, record: undefined }
 
 function carryOut(phase: FullFeature, command: Command, outcome: Outcome, immediate: Immediate): void {
   switch (outcome.kind) {
@@ -144,8 +169,8 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
   command.io = IO_KIND.read
   const { volume } = command.lun!
   const start = lba * volume.blockBytes
-  const source: Source = (position, target, at, length) => readBytes(volume, start + position, target, at, length)
-  const go = () => send(phase, command, blocks * volume.blockBytes, source, volume)
+  const source = volumeSource(volume, start)
+  const go = () => send(phase, command, blocks * volume.blockBytes, source, volume, start)
   if (!fua) return go()
   // What is read with FUA has to be on the medium [SBC-3 §4.15].
   phase.tasks.attempt(
@@ -156,12 +181,31 @@ function read(phase: FullFeature, command: Command, { lba, blocks, fua }: Extrac
   )
 }
 
+function volumeSource(volume: BorrowedVolume, start: number): Source {
+  return (position, target, at, length) => readBytes(volume, start + position, target, at, length)
+}
+
+/** `data` is what lies at `from` of the transfer, and all behind it. */
+function memorySource(data: Uint8Array, from: number): Source {
+  return (position, target, at, length) => {
+    target.set(data.subarray(position - from, position - from + length), at)
+    return undefined
+  }
+}
+
 /** Sends `wanted` bytes to the initiator, or says by the residual how much of it there was no room for. */
-function send(phase: FullFeature, command: Command, wanted: number, source: Source, volume?: BorrowedVolume): void {
+function send(
+  phase: FullFeature,
+  command: Command,
+  wanted: number,
+  source: Source,
+  volume?: BorrowedVolume,
+  start?: number,
+): void {
   if (wanted === 0 || command.expectedBytes === 0 || !command.reads) {
     return respond(phase, command.reads ? command : { ...command, expectedBytes: 0 }, status.good, wanted)
   }
-  new ReadTask(phase, command, wanted, source).start(volume)
+  new ReadTask(phase, command, wanted, source).start(volume, start)
 }
 
 function write(
@@ -217,10 +261,13 @@ function store(
 /** Collects `wanted` bytes from the initiator, or as many as it offers, and gives them to `sink`. */
 function receive(phase: FullFeature, command: Command, immediate: Immediate, wanted: number, sink: Sink): void {
   const offered = command.writes ? command.expectedBytes : 0
-  const task = new WriteTask(phase, command, Math.min(wanted, offered), sink)
-  if (offered === 0 || wanted === 0) return sink(task, immediate.buffer.subarray(0, 0))
+  const { buffer, head, record } = immediate
+  const cdb = Buffer.from(buffer.subarray(head + CDB_AT, head + CDB_AT + CDB_BYTES))
+  const task = new WriteTask(phase, command, Math.min(wanted, offered), cdb, sink)
+  if (offered === 0 || wanted === 0) return sink(task, buffer.subarray(0, 0))
   phase.tasks.keep(task)
-  task.begin(immediate.buffer, immediate.dataAt, immediate.length)
+  if (record) task.restore(record)
+  else task.begin(buffer, immediate.dataAt, immediate.length)
 }
 
 /** Loads or ejects; what was written is durable before the medium is out [SBC-3 §5.25]. */

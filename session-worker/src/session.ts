@@ -5,9 +5,9 @@
  * It lives from the login of its first connection to the end of its last one (`session.machine.ts`). What belongs to one connection is in
  * `full-feature.ts`: a command, its data and its status stay on the connection that it came by [7143 §4.2.2.1.3].
  */
-import type { EngineNotice, LoginRefusal, LunsNotice } from '@scsipub/contract'
+import type { LoginRefusal, LunsNotice, SharedRecord } from '@scsipub/contract'
 import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
-import { establishUnitAttention, initiatorPortName, senseCodes, type Target, type UnitAttention } from '@scsipub/scsi'
+import { initiatorPortName, senseCodes, type Target, type UnitAttention } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
 import { CommandOrder } from './command-order.js'
 import { CopyManager, isBackground } from './copy-manager.js'
@@ -43,9 +43,6 @@ export interface SessionFacts {
   ended(): void
 }
 
-type UnitAttentionNotice = Extract<EngineNotice, { kind: 'unit.attention' }>
-type ReservationNotice = Extract<EngineNotice, { kind: 'reservation.changed' }>
-
 export class Session {
   readonly id: number
   /** The initiator port, by its name. */
@@ -58,6 +55,8 @@ export class Session {
   readonly budget = new DataBudget()
   /** Connections in the full feature phase, until they have ended. */
   readonly phases: FullFeature[] = []
+  /** It comes from another worker, and has not begun here: what the storage engine says is kept for that. */
+  arriving = false
   readonly #facts: SessionFacts
   #life = OPEN
   #copies: CopyManager | undefined
@@ -93,6 +92,11 @@ export class Session {
   get copies(): CopyManager {
     this.#copies ??= new CopyManager(this.luns, this.#facts.tokenFiles)
     return this.#copies
+  }
+
+  /** A unit is reset: what that is to copies, if there ever was one; see `CopyManager.unitReset`. */
+  resetCopies(lun: Lun): Promise<void>[] {
+    return this.#copies?.unitReset(lun) ?? []
   }
 
   get isOpen(): boolean {
@@ -161,6 +165,44 @@ export class Session {
     if (leaving.length > 0) this.#leaving = Promise.all(leaving)
     for (const lun of this.luns.values()) lun.volume.release()
     void this.#copies?.close()
+    this.#facts.ended()
+  }
+
+  // --- from worker to worker, see `hand-over/`
+
+  /** A connection that belongs to the session that another worker had. */
+  enlist(member: Member, cid: number): void {
+    this.#places.set(cid, member)
+    this.#members.set(member, cid)
+  }
+
+  /** Why it cannot be given to another worker at this moment, with just these connections; undefined when it can. */
+  obstacle(connections: ReadonlySet<Member>): string | undefined {
+    if (!this.isOpen) return 'the session is ending'
+    if (this.#parting && this.#parting.size > 0) return 'a LUN is going'
+    for (const member of this.#members.keys()) if (!connections.has(member)) return 'a connection was not known'
+    return undefined
+  }
+
+  /** What another worker needs of what the connections share; there must be no `obstacle`. */
+  record(): Omit<SharedRecord, 'lastNoticeId'> {
+    const { isid, ...parameters } = this.parameters
+    return {
+      sessionId: this.id,
+      parameters: { ...parameters, isid: isid.toString('hex') },
+      expCmdSn: this.window.expCmdSn,
+      luns: [...this.#luns.byNumber.values()].map(lun => lun.record()),
+      ...this.order.record(carrier => this.phases.find(phase => phase === carrier)!.cid),
+      budget: this.budget.record(),
+      ...(this.#copies && { copies: this.#copies.record() }),
+    }
+  }
+
+  /** Its volumes go back, and nothing else: another worker has it. */
+  leaveBehind(): void {
+    for (const phase of this.phases) phase.tasks.forsake()
+    for (const lun of this.luns.values()) lun.volume.release()
+    this.#copies?.leaveBehind()
     this.#facts.ended()
   }
 
@@ -234,52 +276,6 @@ export class Session {
 
   resetTarget(): Promise<void> {
     return this.#facts.resetTarget()
-  }
-
-  /**
-   * Some session, maybe this one (`own`), has sent CLEAR TASK SET or (`reset`) LOGICAL UNIT RESET for the volume. Tells the initiator by
-   * a unit attention, and resolves when no I/O of the ended tasks is under way any more. [SAM-5 §6.3.3, §7.4, §7.7]
-   */
-  async volumeAborted({ volumeId, reset, own }: { volumeId: string; reset: boolean; own: boolean }): Promise<void> {
-    for (const lun of this.luns.values()) {
-      if (lun.volumeId !== volumeId) continue
-      const had = this.taskCount
-      const busy = this.abortTasks(task => task.command.lun === lun)
-      const { unitAttentions } = lun.nexus
-      if (reset) establishUnitAttention(unitAttentions, senseCodes.busDeviceResetOccurred)
-      else if (!own && this.taskCount < had) {
-        establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
-      }
-      this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
-      await Promise.all([...busy, ...(this.#copies?.unitReset(lun) ?? [])])
-    }
-  }
-
-  /** A session (`sessionId`, 0: none) has done what all others on the volume have to be told of. */
-  unitAttention({ volumeId, sessionId, condition }: UnitAttentionNotice): void {
-    if (sessionId === this.id) return
-    for (const lun of this.luns.values())
-      if (lun.volumeId === volumeId) establishUnitAttention(lun.nexus.unitAttentions, senseCodes[condition])
-  }
-
-  /**
-   * Somebody has changed the persistent reservation of a volume. Resolves when no I/O of the tasks is under way any more that this session
-   * loses by PREEMPT AND ABORT. [SPC-4 §5.13.11.2.6]
-   */
-  async reservationChanged({ volumeId, attentions, abort }: ReservationNotice): Promise<void> {
-    const told = attentions.filter(({ port }) => port === this.port)
-    const loses = abort.includes(this.port)
-    if (told.length === 0 && !loses) return
-    for (const lun of this.luns.values()) {
-      if (lun.volumeId !== volumeId) continue
-      const had = this.taskCount
-      const busy = loses ? this.abortTasks(task => task.command.lun === lun) : []
-      const { unitAttentions } = lun.nexus
-      if (this.taskCount < had) establishUnitAttention(unitAttentions, senseCodes.commandsClearedByAnotherInitiator)
-      for (const { condition } of told) establishUnitAttention(unitAttentions, senseCodes[condition])
-      this.phases[0]?.connection.flush() // what the freed memory let other tasks ask for
-      await Promise.all([...busy, ...(loses ? (this.#copies?.unitReset(lun) ?? []) : [])])
-    }
   }
 }
 

@@ -8,6 +8,7 @@
 
 import type { TaskManagementRequest } from '@scsipub/iscsi'
 import {
+  BHS_SIZE,
   RejectReason,
   TaskManagementFunction,
   TaskManagementStatus,
@@ -25,7 +26,7 @@ export function taskManagementPdu(phase: FullFeature, buffer: Buffer, head: numb
   const request = taskManagementRequest.decode(buffer, head)
   if (taskManagementRequest.invalid(request)) return reject(phase, RejectReason.protocolError, buffer, head)
   const lun = decodeLun(buffer, head + LUN_AT)
-  const refused = afterEarlierCommands(phase, request, () => {
+  const refused = afterEarlierCommands(phase, request, buffer.subarray(head, head + BHS_SIZE), () => {
     const { response, busy, afterwards } = carryOut(phase, request, lun)
     const finish = () => {
       answer(phase, request.initiatorTaskTag, response)

@@ -28,6 +28,8 @@ export class TaskSet {
   readonly #host: TaskSetHost
   #immediate = 0
   #inFlight = 0
+  /** Answers that wait for something. */
+  #due = 0
   #ended = false
 
   constructor(window: CommandWindow, budget: DataBudget, host: TaskSetHost) {
@@ -42,6 +44,11 @@ export class TaskSet {
 
   get(tag: number): Task | undefined {
     return this.#byTag.get(tag)
+  }
+
+  /** Whether I/O is under way, or an answer that waits for something. */
+  get busy(): boolean {
+    return this.#inFlight + this.#due > 0
   }
 
   get takesImmediate(): boolean {
@@ -112,8 +119,19 @@ export class TaskSet {
     )
   }
 
-  /** Goes on with what `waiting` brings, unless the connection has ended meanwhile. */
+  /** Goes on with what `waiting` brings, unless the connection has ended meanwhile. It counts as busy until then. */
   later<T>(waiting: Promise<T>, then: (value: T) => void): void {
+    this.#due++
+    this.eventually(
+      waiting.finally(() => {
+        this.#due--
+      }),
+      then,
+    )
+  }
+
+  /** As `later`, for what may take as long as it likes. */
+  eventually<T>(waiting: Promise<T>, then: (value: T) => void): void {
     waiting
       .then(value => {
         if (this.#ended) return
@@ -156,6 +174,11 @@ export class TaskSet {
       else finish()
     }
     return waiting
+  }
+
+  /** Its tasks go on in another worker: nothing comes of them here. */
+  forsake(): void {
+    this.#ended = true
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */

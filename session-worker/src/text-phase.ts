@@ -4,6 +4,7 @@
  * One exchange at a time, as the standard has it. Long requests come in pieces (C bit), long answers go out in pieces
  * that the initiator asks for with the transfer tag of the piece before.
  */
+import type { TextRecord } from '@scsipub/contract'
 import {
   answerText,
   type DiscoveredTarget,
@@ -46,6 +47,27 @@ export class TextPhase {
   constructor(phase: FullFeature, directory: Directory) {
     this.#phase = phase
     this.#directory = directory
+  }
+
+  /** What another worker needs to go on with the exchange; nothing may be asked of the directory. */
+  record(): TextRecord {
+    const exchange = this.#exchange
+    return {
+      gathered: new Uint8Array(this.#assembler.gathered),
+      ...(exchange && {
+        exchange: {
+          targetTransferTag: exchange.targetTransferTag,
+          ...(exchange.pages && { rest: new Uint8Array(exchange.pages.rest) }),
+        },
+      }),
+    }
+  }
+
+  restore({ gathered, exchange }: TextRecord): void {
+    if (gathered.length > 0) this.#assembler.add(Buffer.from(gathered), true)
+    if (!exchange) return
+    const { targetTransferTag, rest } = exchange
+    this.#exchange = { targetTransferTag, pages: rest && new TextPages(Buffer.from(rest)) }
   }
 
   pdu(buffer: Buffer, head: number, dataAt: number, length: number): void {

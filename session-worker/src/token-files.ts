@@ -105,6 +105,11 @@ export class TokenFiles {
     await rename(draft.path, await this.path(name)).catch(failed)
   }
 
+  /** Room for a token that another worker has made, which has to be found. */
+  adopt(bytes: number): void {
+    this.#heldBytes += bytes
+  }
+
   release(bytes: number): void {
     this.#heldBytes -= bytes
   }

@@ -4,6 +4,7 @@
  *
  * Why a token is not there any more is remembered for a while, so that its maker is told.
  */
+import type { CopiesRecord } from '@scsipub/contract'
 import { type SenseCode, senseCodes } from '@scsipub/scsi'
 import { CopyFailed } from './copy-failure.js'
 import { type TokenCopy, type TokenDraft, type TokenFiles, tokenName } from './token-files.js'
@@ -83,6 +84,35 @@ export class TokenStore {
   /** A unit has gone, and with it what was copied from it. */
   async cancel(unit: object): Promise<void> {
     for (const [name, kept] of [...this.#kept]) if (kept.unit === unit) await this.#cancel(name)
+  }
+
+  /** What another worker needs. `numberOf`: the LUN of a unit, undefined when it has gone. */
+  record(numberOf: (unit: object) => number | undefined): Pick<CopiesRecord, 'tokens' | 'lost'> {
+    const tokens = [...this.#kept].map(([name, { unit, bytes, timeoutMs }]) => {
+      const lun = numberOf(unit)
+      return { name, bytes, timeoutMs, ...(lun !== undefined && { lun }) }
+    })
+    return { tokens, lost: [...this.#lost] }
+  }
+
+  restore({ tokens, lost }: Pick<CopiesRecord, 'tokens' | 'lost'>, unitOf: (lun: number | undefined) => object): void {
+    for (const [name, why] of lost) this.#lost.set(name, why)
+    for (const { name, lun, bytes, timeoutMs } of tokens) {
+      this.#tokens++
+      this.#bytes += bytes
+      this.#files.adopt(bytes)
+      // The first look finds out how much of the timeout is left.
+      this.#kept.set(name, { unit: unitOf(lun), bytes, timeoutMs, timer: this.#timer(name, 0) })
+    }
+  }
+
+  /** The tokens are another worker's. */
+  leaveBehind(): void {
+    for (const { timer, bytes } of this.#kept.values()) {
+      clearTimeout(timer)
+      this.#files.release(bytes)
+    }
+    this.#kept.clear()
   }
 
   /** The session ends. */

@@ -39,6 +39,11 @@ export class UnitFacts implements LogicalUnit {
     return Math.floor(this.#volume.sizeBytes / this.blockBytes)
   }
 
+  /** As it was granted. */
+  get grantedReadOnly(): boolean {
+    return this.#readOnly
+  }
+
   get readOnly(): boolean {
     return this.#readOnly || this.softwareWriteProtect
   }

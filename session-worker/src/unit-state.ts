@@ -56,6 +56,18 @@ export class UnitState {
     return this.#engine.ask({ kind: 'reservation.read', volumeId: this.#who.volumeId })
   }
 
+  /** Whether there may be something for `leave` to give back. */
+  get mayHold(): boolean {
+    return this.#mayHold
+  }
+
+  /** The session comes from another worker, where it may have held something of the unit. Never rejects. */
+  async adopt(): Promise<void> {
+    this.#mayHold = true
+    // Where the engine has forgotten the volume, it has forgotten who held it.
+    await this.#engine.ask({ kind: 'unit.adopt', ...this.#who }).catch(() => {})
+  }
+
   /** The session ends: gives back what it may hold of the unit, or undefined when there is nothing. Never rejects. */
   leave(): undefined | Promise<void> {
     if (!this.#mayHold) return undefined

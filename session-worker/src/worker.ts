@@ -13,6 +13,7 @@ import {
   engineNoticeSchema,
   faults,
   type LunsNotice,
+  memoryOf,
   Requester,
   type SessionWorkerData,
   type SupervisorNotice,
@@ -25,6 +26,8 @@ import {
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
 import { ConnectionActor } from './connection-actor.js'
+import { applyNotice, type SessionNotice } from './engine-notices.js'
+import { HandOver } from './hand-over/hand-over.js'
 import { Output } from './output.js'
 import { beginPulse } from './pulse.js'
 import type { Services, StorageEngine } from './services.js'
@@ -46,6 +49,7 @@ export class SessionWorker implements Services {
   readonly tokenFiles = new TokenFiles(async () => (await this.engine.ask({ kind: 'tokens.folder' })).path)
   readonly sessions = new Map<number, Session>()
   readonly #connections = new Map<number, ConnectionActor>()
+  readonly #handOver = new HandOver(this, this.#connections)
 
   /** Claims a slot and shows itself to the supervisor, which passes the engine's port on. */
   constructor(data: SessionWorkerData) {
@@ -70,14 +74,16 @@ export class SessionWorker implements Services {
     setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
-  /** Runs one connection to its end. */
+  /** Runs one connection to its end; one that was adopted is there already. */
   async run(task: ConnectionTask): Promise<ConnectionEnd> {
-    const connection = new ConnectionActor(task, this)
-    this.#connections.set(task.connectionId, connection)
+    const { connectionId } = task
+    const connection = task.adopted ? this.#connections.get(connectionId) : new ConnectionActor(task, this)
+    if (!connection) throw new Error(`connection ${connectionId} was not adopted`)
+    this.#connections.set(connectionId, connection)
     try {
       return await connection.done
     } finally {
-      this.#connections.delete(task.connectionId)
+      if (this.#connections.get(connectionId) === connection) this.#connections.delete(connectionId)
     }
   }
 
@@ -92,7 +98,30 @@ export class SessionWorker implements Services {
         return
       case 'session.luns':
         void this.#changeLuns(notice)
+        return
+      case 'session.export':
+        return this.#answer(notice, async () => this.#handOver.leave(notice))
+      case 'session.adopt':
+        return this.#answer(notice, async () => this.#handOver.come(notice))
+      case 'session.notices':
+        return this.#answer(notice, async () => this.#handOver.remembered(notice.moveId))
+      case 'session.go':
+        return this.#answer(notice, async () => this.#handOver.go(notice))
     }
+  }
+
+  /** Tells the supervisor what came of a notice, or why nothing did. */
+  #answer({ noticeId }: { noticeId: number }, act: () => Promise<unknown>): void {
+    const done = { kind: 'notice.done' as const, noticeId }
+    const told = act().then(
+      result => {
+        const memory = result && typeof result === 'object' && 'record' in result ? memoryOf(result.record) : []
+        return this.supervisor.ask({ ...done, ...(result !== undefined && { result }) }, memory)
+      },
+      (error: Error) => this.supervisor.ask({ ...done, failure: error.stack ?? error.message }),
+    )
+    // A supervisor that has gone needs no answer.
+    told.catch(() => {})
   }
 
   /** A session that is not there has ended: the login that it began with was answered before the notice was sent. */
@@ -110,23 +139,15 @@ export class SessionWorker implements Services {
       case 'volume.replaced':
         this.volumes.replaced(notice.descriptor)
         return this.#done(notice)
-      case 'tasks.abort': {
-        const { volumeId, reset, sessionId } = notice
-        const ended = [...this.sessions.values()].map(session =>
-          session.volumeAborted({ volumeId, reset, own: session.id === sessionId }),
-        )
-        void Promise.all(ended).then(() => this.#done(notice))
-        return
-      }
-      case 'reservation.changed': {
-        const changed = [...this.sessions.values()].map(session => session.reservationChanged(notice))
-        void Promise.all(changed).then(() => this.#done(notice))
-        return
-      }
-      case 'unit.attention':
-        for (const session of this.sessions.values()) session.unitAttention(notice)
-        this.#done(notice)
+      default:
+        return this.#tellSessions(notice)
     }
+  }
+
+  #tellSessions(notice: SessionNotice): void {
+    this.#handOver.heard(notice)
+    const here = [...this.sessions.values()].filter(({ arriving }) => !arriving)
+    void Promise.all(here.map(session => applyNotice(session, notice))).then(() => this.#done(notice))
   }
 
   #done({ noticeId }: { noticeId: number }): void {

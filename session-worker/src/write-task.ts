@@ -3,9 +3,10 @@
  * All of it is collected before anything is done with it, so a command that is aborted half received has changed nothing.
  * [7143 §4.2.4, §11.7, §11.8]
  */
+import type { WriteRecord } from '@scsipub/contract'
 import { RESERVED_TAG, r2t } from '@scsipub/iscsi'
 import { encodeLun, senseCodes } from '@scsipub/scsi'
-import type { Command, Task } from './command.js'
+import { type Command, recordOfCommand, type Task } from './command.js'
 import type { FullFeature } from './full-feature.js'
 import { respondSense } from './scsi-response.js'
 
@@ -37,6 +38,7 @@ export class WriteTask implements Task {
   readonly command: Command
   /** Bytes that the command takes: never more than the initiator offers. */
   readonly expected: number
+  readonly #cdb: Buffer
   readonly #phase: FullFeature
   readonly #sink: Sink
   readonly #transfers = new Map<number, Transfer>()
@@ -46,8 +48,10 @@ export class WriteTask implements Task {
   #received = 0
   #solicited = 0
 
-  constructor(phase: FullFeature, command: Command, expected: number, sink: Sink) {
+  /** `cdb`: 16 bytes, which are the task's. */
+  constructor(phase: FullFeature, command: Command, expected: number, cdb: Buffer, sink: Sink) {
     this.command = command
+    this.#cdb = cdb
     this.expected = expected
     this.#phase = phase
     this.#sink = sink
@@ -62,6 +66,35 @@ export class WriteTask implements Task {
     this.#solicited = Math.min(length, this.expected)
     if (this.command.final) this.#phase.tasks.budget.ask(this)
     else this.#unsolicited = { next: length, dataSn: 0 }
+  }
+
+  /** See `Task`: while it waits for data. What came is in front of the first gap of the last R2T. */
+  record(): WriteRecord {
+    const transfers = [...this.#transfers].map(([targetTransferTag, transfer]) => ({ targetTransferTag, ...transfer }))
+    const last = transfers.find(({ end }) => end === this.#solicited)
+    const filled = this.#unsolicited?.next ?? last?.next ?? this.#solicited
+    return {
+      kind: 'write',
+      command: recordOfCommand(this.command),
+      cdb: new Uint8Array(this.#cdb),
+      data: new Uint8Array(this.#data.subarray(0, filled)),
+      received: this.#received,
+      solicited: this.#solicited,
+      ...(this.#unsolicited && { unsolicited: { ...this.#unsolicited } }),
+      transfers,
+    }
+  }
+
+  /** In place of `begin`: as another worker has recorded it. */
+  restore({ data, received, solicited, unsolicited, transfers }: WriteRecord): void {
+    // Room has been granted when something was asked for.
+    const unasked = unsolicited ? Math.min(this.expected, this.#phase.parameters.firstBurstLength) : solicited
+    this.#grow(transfers.length > 0 ? this.expected : unasked)
+    Buffer.from(data.buffer, data.byteOffset, data.length).copy(this.#data)
+    this.#received = received
+    this.#solicited = solicited
+    this.#unsolicited = unsolicited && { ...unsolicited }
+    for (const { targetTransferTag, ...transfer } of transfers) this.#transfers.set(targetTransferTag, transfer)
   }
 
   /** Room for the data is granted: asks for what is missing, and acts when nothing is. */

@@ -188,6 +188,9 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'unit.leave':
         ;(await engine.unit(request.volumeId)).leave(request.sessionId)
         return {}
+      case 'unit.adopt':
+        ;(await engine.unit(request.volumeId)).adopt({ sessionId: request.sessionId, slot })
+        return {}
       case 'unit.attention': {
         const { volumeId, sessionId, condition } = request
         await workers.attention({ volumeId, sessionId, condition })
@@ -212,6 +215,7 @@ const MAY_COME_TOO_LATE: ReadonlySet<BorrowerRequest['kind']> = new Set([
   'volume.abort',
   'volume.sanitized',
   'unit.leave',
+  'unit.adopt',
 ])
 
 /** Whether it is the initiator's affair: a quota that is used up, a unit that is not for it now. */

@@ -104,6 +104,12 @@ export class UnitState {
     this.#forget(nexus => nexus.sessionId === sessionId)
   }
 
+  /** A session lives in another worker now. */
+  adopt(nexus: Nexus): void {
+    if (this.#prevents.has(nexus.sessionId)) this.#prevents.set(nexus.sessionId, nexus)
+    if (this.#holder?.sessionId === nexus.sessionId) this.#holder = nexus
+  }
+
   /** A worker is dead, and all of its sessions. */
   workerGone(slot: number): void {
     this.#forget(nexus => nexus.slot === slot)

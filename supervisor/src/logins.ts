@@ -52,6 +52,10 @@ export class Logins {
     this.#parts = parts
   }
 
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /** From now on every login is told to try again later. */
   drain(): void {
     this.#draining = true

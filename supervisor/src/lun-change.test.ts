@@ -44,7 +44,7 @@ function lab(t: Test) {
   const add = (id: number, worker: WorkerLife, target = TARGET) => {
     const login = target === NOT_YET ? undefined : { initiator: 'i', target, tsih: id }
     const connections = new Set([{ worker } as HostedConnection])
-    const session = { id, connections, login, volumeIds: [], waiting: undefined } as Session
+    const session = { id, connections, login, volumeIds: [], waiting: undefined, moving: undefined } as Session
     sessions.set(id, session)
     return session
   }
@@ -69,9 +69,9 @@ t.test('every session of the target is told, no other one, and all of them are w
   const [a, b] = await Promise.all([one.next(), other.next()])
   t.match(a, { kind: 'session.luns', sessionId: 1, add: [], remove: [4, 7] })
   t.match(b, { sessionId: 2 })
-  one.life.answered(a!.noticeId)
+  one.life.answered(a!.noticeId, {})
   t.notOk(await settled(change), 'one has not answered')
-  other.life.answered(b!.noticeId)
+  other.life.answered(b!.noticeId, {})
   await change
   t.match(lines, [{ event: 'target.luns', target: TARGET, removed: [4, 7], sessions: 2 }])
 })
@@ -101,7 +101,7 @@ t.test('a login that has looked at the old disks is waited for and told; one tha
   await early
   const notice = await home.next()
   t.match(notice, { sessionId: 1, remove: [5] })
-  home.life.answered(notice.noticeId)
+  home.life.answered(notice.noticeId, {})
   await change
 })
 
@@ -125,14 +125,14 @@ t.test('changes of a target come one after the other, those of another target at
   const elsewhere = luns.removeLuns('iqn.x:another', [1])
   const notice = await one.next()
   t.same(notice.remove, [1])
-  other.life.answered((await other.next()).noticeId)
+  other.life.answered((await other.next()).noticeId, {})
   await elsewhere
   t.notOk(await settled(second))
   const following = one.next()
-  one.life.answered(notice.noticeId)
+  one.life.answered(notice.noticeId, {})
   await first
   const last = await following
   t.same(last.remove, [2])
-  one.life.answered(last.noticeId)
+  one.life.answered(last.noticeId, {})
   await second
 })

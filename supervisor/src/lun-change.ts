@@ -99,9 +99,12 @@ export class LunChange {
   #tell(sessionId: number, change: Change): Promise<void>[] {
     const session = this.#parts.hosts().session(sessionId)
     if (!session?.login) return []
+    // One that goes from worker to worker is told where it arrives.
+    if (session.moving !== undefined)
+      return [session.moving.then(() => Promise.all(this.#tell(sessionId, change))).then(() => {})]
     // All connections of a session are in one worker; one without a worker has ended.
     for (const { worker } of session.connections)
-      if (worker) return [worker.ask({ kind: 'session.luns', sessionId, ...change })]
+      if (worker) return [worker.ask({ kind: 'session.luns', sessionId, ...change }).then(() => {})]
     return []
   }
 }

@@ -194,7 +194,8 @@ export class SessionPool {
     worker.buried = worker.gone.then(() => this.#bury(worker))
     const serve = answer(ready.supervisorPort, isSupervisorRequest, request => {
       if (request.kind !== 'notice.done') return this.#options.serve(request)
-      worker.answered(request.noticeId)
+      const { noticeId, result, failure } = request
+      worker.answered(noticeId, failure === undefined ? { result } : { failure })
       return {}
     })
     ready.supervisorPort.on('message', (message: unknown) => {

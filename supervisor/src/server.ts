@@ -12,7 +12,8 @@ import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
 import { Engine } from './engine.js'
-import { type Replacement, replaceWorker } from './hand-over/worker-replacement.js'
+import { WorkerControl } from './hand-over/worker-control.js'
+import type { ReplacementLimits } from './hand-over/worker-replacement.js'
 import { Authentication } from './http/authentication.js'
 import { HttpListener } from './http/http-listener.js'
 import { readinessOf } from './http/readiness.js'
@@ -45,7 +46,7 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>
 }
 
-export interface ServerLimits extends EndLimits {
+export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
   /** How long sessions may take to end by themselves when the server stops. */
   readonly drainMs: number
 }
@@ -65,6 +66,7 @@ interface Parts {
   readonly store: StateStore
   readonly luns: LunChange
   readonly operations: Operations
+  readonly workers: WorkerControl
 }
 
 const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
@@ -142,6 +144,13 @@ export class Server {
       advertise: config.advertise.iscsi,
       log,
     })
+    const workers = new WorkerControl({
+      pools: () => pool,
+      hosts: () => host,
+      log,
+      limits,
+      stopping: () => logins.draining,
+    })
     const operations = new Operations({
       config,
       log,
@@ -149,7 +158,7 @@ export class Server {
       hosts: () => host,
       leases: () => leases,
       stateFault,
-      replace: worker => replaceWorker(worker, { pool, log }),
+      replace: workers.replace,
     })
     undo.push(async () => {
       await operations.stop()
@@ -228,6 +237,7 @@ export class Server {
       store,
       luns,
       operations,
+      workers,
     })
   }
 
@@ -249,17 +259,9 @@ export class Server {
     return this.#parts.host.size
   }
 
-  /** Threads of the session workers. */
-  get workerIds(): number[] {
-    return this.#parts.pool.workers.map(({ threadId }) => threadId)
-  }
-
-  /** Replaces the session worker of that thread, see `replaceWorker`. Rejects when there is none. */
-  async replaceWorker(threadId: number): Promise<Replacement> {
-    const { pool, options } = this.#parts
-    const worker = pool.workers.find(worker => worker.threadId === threadId)
-    if (!worker) throw new Error(`there is no session worker ${threadId}`)
-    return replaceWorker(worker, { pool, log: options.log })
+  /** The session workers, and where sessions are. */
+  get workers(): WorkerControl {
+    return this.#parts.workers
   }
 
   reloadCatalog(): void {
@@ -287,6 +289,7 @@ export class Server {
 
   /** Lets all sessions finish what they do and end; settles when none is left. */
   async drainSessions(): Promise<void> {
+    await this.#parts.host.untilAtRest()
     this.#parts.pool.tellAll({
       kind: 'worker.drain',
       deadlineMs: this.#parts.limits.drainMs,

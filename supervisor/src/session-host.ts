@@ -4,54 +4,21 @@
  *
  * Of each connection the supervisor holds a descriptor of its own, as a bare number: it never reads it, and while it is
  * open the connection outlives the worker. The actor has a duplicate and closes that by itself; each side closes only its own. So a
- * connection whose first words name a live session can be given to that session's worker, where all of its connections are.
+ * connection whose first words name a live session can be given to that session's worker, where all of its connections are, and a session from worker to worker
+ * (`hand-over/`). A connection's run ends with its worker's part, and goes on in that of the next one.
  *
  * Left out: giving the connection of a dead worker to another one.
  */
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
 import { dup, shutdown } from '@scsipub/posix'
+import { type Accepted, closeOrphan, type HostedConnection, type Session } from './hosted-connection.js'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
 import type { SessionPool } from './pool.js'
 import type { WorkerLife } from './worker-life.js'
 
-export interface HostedConnection {
-  readonly id: number
-  /** Ours. */
-  readonly fd: number
-  /** As the kernel has them: the peer's for caps, both as text for logs and listings. */
-  readonly peerAddress: string
-  readonly remoteAddress: string
-  worker: WorkerLife | undefined
-  /** Its own, until it joins another one. */
-  session: Session
-  /** Connection ID, once it has been let into a session. */
-  cid: number | undefined
-  /** Counted against the caps of its party. */
-  admitted: boolean
-}
-
-export interface Session {
-  /** That of the connection that it began with. */
-  readonly id: number
-  readonly connections: Set<HostedConnection>
-  /** Set by a login that has succeeded, for the log. */
-  login:
-    | { readonly initiator: string; readonly target: string; readonly tsih: number; readonly user?: string }
-    | undefined
-  /** Volumes that end with the session. */
-  volumeIds: readonly string[]
-  /** Who waits for the end. */
-  waiting: (() => void)[] | undefined
-}
-
-export interface Accepted {
-  readonly fd: number
-  readonly peerAddress: string
-  readonly remoteAddress: string
-  readonly localAddress: string
-}
+export type { Accepted, HostedConnection, Session } from './hosted-connection.js'
 
 /** How long a session may take to end when it is told to, and after its connection has been cut. */
 export interface EndLimits {
@@ -122,7 +89,14 @@ export class SessionHost implements Sessions {
   /** Runs a connection whose descriptor becomes the host's; settles, never rejects, when it has ended. */
   async host({ fd, peerAddress, remoteAddress, localAddress }: Accepted): Promise<void> {
     const id = this.#nextId()
-    const session: Session = { id, connections: new Set(), login: undefined, volumeIds: [], waiting: undefined }
+    const session: Session = {
+      id,
+      connections: new Set(),
+      login: undefined,
+      volumeIds: [],
+      waiting: undefined,
+      moving: undefined,
+    }
     const connection: HostedConnection = {
       id,
       fd,
@@ -132,6 +106,9 @@ export class SessionHost implements Sessions {
       session,
       cid: undefined,
       admitted: false,
+      localAddress,
+      joining: undefined,
+      next: [],
     }
     session.connections.add(connection)
     this.#connections.set(id, connection)
@@ -140,7 +117,10 @@ export class SessionHost implements Sessions {
     let end = await this.#run(connection, task)
     if (end.handBack) {
       const { tsih, received } = end.handBack
-      end = await this.#run(connection, { ...task, received }, this.#workerOf(tsih))
+      const goal = this.#parts.sessionOf(tsih)
+      await this.#settled(goal)
+      connection.joining = goal
+      end = await this.#run(connection, { ...task, received }, this.#workerOf(goal))
     }
     this.#over(connection, end)
   }
@@ -154,6 +134,7 @@ export class SessionHost implements Sessions {
 
   /** [7143 §6.3.5] wants the old session ended before the new one is answered; a session that will not end is cut off. */
   async end(sessionId: number, outcome: 'reinstated' | 'dropped' | 'reset', why: string): Promise<boolean> {
+    if (this.#sessions.get(sessionId)?.moving !== undefined) await this.#settled(sessionId)
     const session = this.#sessions.get(sessionId)
     if (!session) return true
     for (const { id, worker } of session.connections) {
@@ -168,6 +149,42 @@ export class SessionHost implements Sessions {
   /** Ends every connection at once, for sessions that would not end by themselves. */
   cutAll(): void {
     for (const { fd } of this.#connections.values()) shutdown(fd)
+  }
+
+  /** The sessions with a connection on `worker`, each by one of its connections' own session or the one that it will join. */
+  sessionsOn(worker: WorkerLife): Session[] {
+    const found = new Set<Session>()
+    for (const connection of this.#connections.values()) {
+      if (connection.worker !== worker) continue
+      const goal = connection.joining === undefined ? undefined : this.#sessions.get(connection.joining)
+      found.add(goal && this.#isOn(goal, worker) ? goal : connection.session)
+    }
+    return [...found]
+  }
+
+  /** The connections that go where the session goes: its own, and those that are about to join it. */
+  unitOf(session: Session): HostedConnection[] {
+    const joining = [...this.#connections.values()].filter(
+      connection => connection.joining === session.id && connection.session !== session,
+    )
+    return [...session.connections, ...joining].filter(({ worker }) => worker !== undefined)
+  }
+
+  /** Goes on with a connection in a worker that has adopted it. The end of that is the end of the connection. */
+  continueOn(connection: HostedConnection, worker: WorkerLife, fd: number): Promise<ConnectionEnd> {
+    const { id: connectionId, localAddress, remoteAddress } = connection
+    const run = this.#parts.pool.run({ connectionId, fd, localAddress, remoteAddress, adopted: true }, worker)
+    if (run?.worker !== worker) throw new Error(`session worker ${worker.threadId} is gone`)
+    connection.worker = worker
+    return run.end.catch((error: unknown) => {
+      closeOrphan(fd, connection.fd)
+      throw error
+    })
+  }
+
+  /** Settles when no session is on its way from worker to worker. */
+  async untilAtRest(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(({ moving }) => moving))
   }
 
   /** Settles when no session is left. */
@@ -189,7 +206,7 @@ export class SessionHost implements Sessions {
       const run = pool.run({ ...task, fd: handed }, worker)
       if (!run) throw new Error('no session worker is there')
       connection.worker = run.worker
-      return await run.end
+      return await this.#untilOver(connection, run.end)
     } catch (error) {
       log.error({
         event: 'session.failed',
@@ -204,8 +221,36 @@ export class SessionHost implements Sessions {
     }
   }
 
-  #workerOf(tsih: number): WorkerLife | undefined {
-    const session = this.#sessions.get(this.#parts.sessionOf(tsih) ?? 0)
+  /** The end of a connection, in whichever worker that is. */
+  async #untilOver({ next }: HostedConnection, first: Promise<ConnectionEnd>): Promise<ConnectionEnd> {
+    for (let run = first; ; ) {
+      try {
+        const end = await run
+        if (end.outcome !== 'handedOver') return end
+      } catch (error) {
+        if (!next[0]?.taken) throw error
+      }
+      const following = next.shift()
+      if (!following) throw new Error('a connection was handed over to nobody')
+      run = following.end
+    }
+  }
+
+  /** Settles when the session is not on its way from worker to worker, or there is none. */
+  async #settled(sessionId: number | undefined): Promise<void> {
+    for (;;) {
+      const moving = this.#sessions.get(sessionId ?? 0)?.moving
+      if (!moving) return
+      await moving
+    }
+  }
+
+  #isOn({ connections }: Session, worker: WorkerLife): boolean {
+    return [...connections].some(connection => connection.worker === worker)
+  }
+
+  #workerOf(sessionId: number | undefined): WorkerLife | undefined {
+    const session = this.#sessions.get(sessionId ?? 0)
     for (const { worker } of session?.connections ?? []) if (worker) return worker
     return undefined
   }
@@ -252,18 +297,5 @@ export class SessionHost implements Sessions {
     do this.#lastId = (this.#lastId % MAX_ID) + 1
     while (this.#connections.has(this.#lastId) || this.#sessions.has(this.#lastId))
     return this.#lastId
-  }
-}
-
-/**
- * Closes a duplicate that a worker may have died without taking. Its thread is gone, so whatever it had open is closed; if
- * the number still means this very socket, nobody else will close it. Another socket under that number has another inode.
- */
-function closeOrphan(handed: number, held: number): void {
-  try {
-    const [orphan, own] = [fstatSync(handed), fstatSync(held)]
-    if (orphan.ino === own.ino && orphan.dev === own.dev) closeSync(handed)
-  } catch {
-    // EBADF: the worker has closed it.
   }
 }

@@ -6,8 +6,13 @@
 import type { Worker } from 'node:worker_threads'
 import type { SupervisorNotice, WorkerReady } from '@scsipub/contract'
 
+type WithoutId<T> = T extends unknown ? Omit<T, 'noticeId'> : never
+
 /** A notice that the worker answers by `notice.done`. */
-type AnsweredNotice = Extract<SupervisorNotice, { noticeId: number }>
+export type AnsweredNotice = WithoutId<Extract<SupervisorNotice, { noticeId: number }>>
+
+/** What came of a notice. `gone`: the worker is no more. */
+export type NoticeAnswer = { readonly result?: unknown } | { readonly failure: string } | { readonly gone: true }
 
 export class WorkerLife {
   readonly threadId: number
@@ -22,7 +27,7 @@ export class WorkerLife {
   buried: Promise<void> = Promise.resolve()
   readonly #port: WorkerReady['supervisorPort']
   /** Who waits for an answer, by notice. */
-  readonly #asked = new Map<number, () => void>()
+  readonly #asked = new Map<number, (answer: NoticeAnswer) => void>()
   #lastNotice = 0
   #isGone = false
 
@@ -37,8 +42,12 @@ export class WorkerLife {
     })
     void this.gone.then(() => {
       this.#isGone = true
-      for (const noticeId of [...this.#asked.keys()]) this.answered(noticeId)
+      for (const noticeId of [...this.#asked.keys()]) this.answered(noticeId, { gone: true })
     })
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
   }
 
   /** Its thread is gone: nothing comes any more. */
@@ -51,9 +60,9 @@ export class WorkerLife {
     this.#port.postMessage(notice)
   }
 
-  /** Tells the worker something and resolves when it has done it, or is gone with all that it had. */
-  ask(notice: Omit<AnsweredNotice, 'noticeId'>): Promise<void> {
-    if (this.#isGone) return Promise.resolve()
+  /** Tells the worker something and resolves when it has done it, or could not, or is gone with all that it had. */
+  ask(notice: AnsweredNotice): Promise<NoticeAnswer> {
+    if (this.#isGone) return Promise.resolve({ gone: true })
     this.#lastNotice = (this.#lastNotice + 1) >>> 0
     const noticeId = this.#lastNotice
     return new Promise(resolve => {
@@ -62,9 +71,17 @@ export class WorkerLife {
     })
   }
 
-  /** The worker has done what it was told. */
-  answered(noticeId: number): void {
-    this.#asked.get(noticeId)?.()
+  /** As `ask`, for what has to be done: the result. @throws Error when it could not be done, or the worker is gone */
+  async require(notice: AnsweredNotice): Promise<unknown> {
+    const answer = await this.ask(notice)
+    if ('gone' in answer) throw new Error(`session worker ${this.threadId} is gone`)
+    if ('failure' in answer) throw new Error(`${notice.kind}: ${answer.failure}`)
+    return answer.result
+  }
+
+  /** The worker has done what it was told, or could not. */
+  answered(noticeId: number, answer: NoticeAnswer): void {
+    this.#asked.get(noticeId)?.(answer)
     this.#asked.delete(noticeId)
   }
 }

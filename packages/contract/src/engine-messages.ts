@@ -103,6 +103,10 @@ export const borrowerRequestSchema = {
     'unit.leave': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
     },
+    /** The session lives in this worker from now on, with what it holds of the unit's state. */
+    'unit.adopt': {
+      properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
+    },
     'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
     'tokens.folder': { properties: { id: { type: 'uint32' } } },
   },
@@ -161,6 +165,7 @@ export interface EngineReplies {
   'unit.attention': Record<string, never>
   'unit.change': Record<string, never>
   'unit.leave': Record<string, never>
+  'unit.adopt': Record<string, never>
   'reservation.change': ReservationChanged
   'reservation.read': ReservationRead
   'notice.done': Record<string, never>

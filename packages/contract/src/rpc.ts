@@ -56,7 +56,7 @@ export class Requester<Request extends { kind: string; id: number }, Replies> {
   /** Sends a request and waits for its reply. Rejects with `RpcError` when it failed there or the other side is gone. */
   ask<K extends Request['kind'] & keyof Replies>(
     request: Omit<Extract<Request, { kind: K }>, 'id'> & { kind: K },
-    transfer: readonly MessagePort[] = [],
+    transfer: readonly (MessagePort | ArrayBuffer)[] = [],
   ): Promise<Replies[K]> {
     if (this.#gone) return Promise.reject(this.#gone)
     const id = this.#next

@@ -7,11 +7,14 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ChapProven, LoginAuth } from '@scsipub/iscsi'
 import type { JTDDataType } from 'ajv/dist/core.js'
+import type { EngineNotice } from './engine-messages.js'
+import type { ControlBlocks, SessionRecord } from './hand-over.js'
 import { type VolumeDescriptor, volumeDescriptorSchema } from './volume.js'
 
 /**
  * One accepted connection. `fd` is a duplicate that the worker owns and closes; addresses are `ip:port` (IPv6 in brackets)
- * as the kernel reports them. `received`: another worker has handed the connection back, and these bytes (base64) had come by then.
+ * as the kernel reports them. `received`: another worker has handed the connection back, and these bytes (base64) had come by then. `adopted`: the
+ * worker has the connection already, by `session.adopt`.
  */
 export const connectionTaskSchema = {
   properties: {
@@ -20,17 +23,19 @@ export const connectionTaskSchema = {
     localAddress: { type: 'string' },
     remoteAddress: { type: 'string' },
   },
-  optionalProperties: { received: { type: 'string' } },
+  optionalProperties: { received: { type: 'string' }, adopted: { type: 'boolean' } },
 } as const
 export type ConnectionTask = JTDDataType<typeof connectionTaskSchema>
 
 /**
  * How a connection ended; `why` is for the log. `moved` it has not: its first login request has named a session (`tsih`), so
- * it goes on in that session's worker, with the bytes (base64) that were read.
+ * it goes on in that session's worker, with the bytes (base64) that were read. `handedOver` neither: it goes on where the record of its session goes.
  */
 export const connectionEndSchema = {
   properties: {
-    outcome: { enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'reset', 'drained', 'moved'] },
+    outcome: {
+      enum: ['logout', 'closed', 'refused', 'dropped', 'reinstated', 'reset', 'drained', 'moved', 'handedOver'],
+    },
     why: { type: 'string' },
   },
   optionalProperties: {
@@ -114,8 +119,11 @@ export const supervisorRequestSchema = {
         nodes: { elements: { type: 'string' } },
       },
     },
-    // What a notice wants has been done.
-    'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
+    // What a notice wants has been done, with what came of it, or has failed.
+    'notice.done': {
+      properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } },
+      optionalProperties: { result: {}, failure: { type: 'string' } },
+    },
   },
 } as const
 export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
@@ -138,6 +146,10 @@ export type LunGrant = Omit<JTDDataType<typeof lunGrantSchema>, 'volume'> & { vo
 /**
  * What the supervisor tells a session worker, unasked: end one connection, or (drain) all of them; take LUNs from a session and give it others.
  * A notice with a `noticeId` is answered by `notice.done`, `session.luns` once nothing touches the volumes of the LUNs that were taken.
+ *
+ * A session goes from one worker to another by four of them, see `hand-over.ts`; `moveId` is the same in all. `session.export`: stop reading these connections, and
+ * when nothing of theirs is under way, within `boundMs`, let go of them (`ExportReply`). `session.adopt`: take them, and do not begin. `session.notices`, to the
+ * first worker: what the storage engine has said since to those that are gone. `session.go`, with that, to the second one: begin.
  */
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
@@ -158,11 +170,43 @@ export const supervisorNoticeSchema = {
         remove: { elements: { type: 'uint16' } },
       },
     },
+    'session.export': {
+      properties: {
+        noticeId: { type: 'uint32' },
+        moveId: { type: 'uint32' },
+        connectionIds: { elements: { type: 'uint32' } },
+        boundMs: { type: 'uint32' },
+      },
+    },
+    'session.adopt': {
+      properties: {
+        noticeId: { type: 'uint32' },
+        moveId: { type: 'uint32' },
+        record: {},
+        controls: {},
+        /** Of the connections, in the order of the record. */
+        descriptors: { elements: { type: 'uint32' } },
+      },
+    },
+    'session.notices': { properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' } } },
+    'session.go': { properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' }, notices: {} } },
   },
 } as const
 type SupervisorNoticeData = JTDDataType<typeof supervisorNoticeSchema>
 export type LunsNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.luns' }>, 'add'> & { add: LunGrant[] }
-export type SupervisorNotice = Exclude<SupervisorNoticeData, { kind: 'session.luns' }> | LunsNotice
+export type ExportNotice = Extract<SupervisorNoticeData, { kind: 'session.export' }>
+export type AdoptNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.adopt' }>, 'record' | 'controls'> & {
+  record: SessionRecord
+  controls: ControlBlocks
+}
+export type GoNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.go' }>, 'notices'> & {
+  notices: EngineNotice[]
+}
+export type SupervisorNotice =
+  | Exclude<SupervisorNoticeData, { kind: 'session.luns' | 'session.adopt' | 'session.go' }>
+  | LunsNotice
+  | AdoptNotice
+  | GoNotice
 
 /** A login that is refused: the status of the Login Response [7143 §11.13.5], the reason for the log, and where else to go. */
 export interface LoginRefusal {

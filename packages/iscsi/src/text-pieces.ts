@@ -25,6 +25,11 @@ export class TextAssembler {
     return this.#length
   }
 
+  /** A copy of what was gathered; to be added again, as continued, by another assembler. */
+  get gathered(): Buffer {
+    return Buffer.concat(this.#pieces)
+  }
+
   /**
    * Adds a data segment (copied when it has to be kept); `continued` is the C bit.
    * @returns the whole text, undefined while more is to come, or a fault when it got too long.
@@ -62,6 +67,11 @@ export class TextPages {
 
   get done(): boolean {
     return this.#at >= this.#text.length
+  }
+
+  /** What was not given out. */
+  get rest(): Buffer {
+    return this.#text.subarray(this.#at)
   }
 
   /** The next piece, of at most `maxBytes` (what the receiver takes, at least 1); `last` when nothing follows it. */

@@ -34,6 +34,8 @@ export interface BorrowedVolume {
   /** The present size: a volume may grow while it is borrowed. */
   readonly sizeBytes: number
   readonly blockBytes: number
+  /** As it is known here: for another worker to borrow it by. */
+  readonly descriptor: VolumeDescriptor
   /** Words that all borrowers of the volume share: for a look at the state of its logical unit. Another block when the volume was replaced: not to be kept. */
   readonly control: ControlBlock
   /**
@@ -159,6 +161,10 @@ class Loan implements BorrowedVolume {
 
   get sizeBytes(): number {
     return this.#volume.sizeBytes
+  }
+
+  get descriptor(): VolumeDescriptor {
+    return this.#volume.descriptor
   }
 
   get control(): ControlBlock {

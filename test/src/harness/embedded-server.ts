@@ -8,7 +8,7 @@ import { createLog, Server } from '@scsipub/supervisor'
 import type { Test } from 'tap'
 import type { LogLine } from './server.js'
 
-export interface EmbeddedServer extends Pick<Server, 'changeDisks' | 'growDisk'> {
+export interface EmbeddedServer extends Pick<Server, 'changeDisks' | 'growDisk' | 'workers'> {
   readonly port: number
   readonly log: readonly LogLine[]
 }
@@ -61,6 +61,7 @@ export async function withEmbeddedServer(
       log,
       changeDisks: (target, change) => server.changeDisks(target, change),
       growDisk: (target, lun, sizeBytes) => server.growDisk(target, lun, sizeBytes),
+      workers: server.workers,
     })
   } finally {
     server.stopAccepting()
