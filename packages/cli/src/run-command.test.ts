@@ -1,56 +1,9 @@
 /** The command against servers that behave in every way; the real one is in test/. What is sent, what is printed, exit codes. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
-import { runCommand } from './run-command.js'
-
-interface Seen {
-  readonly method: string | undefined
-  readonly url: string | undefined
-  readonly authorization: string | undefined
-  readonly body: unknown
-}
-
-/** A server that answers everything alike, and what it was asked. */
-async function serverThat(t: Test, answer: (response: ServerResponse, request: IncomingMessage) => void) {
-  const seen: Seen[] = []
-  const server = createServer((request, response) => {
-    let text = ''
-    request.on('data', chunk => {
-      text += chunk
-    })
-    request.on('end', () => {
-      const { method, url, headers } = request
-      seen.push({ method, url, authorization: headers.authorization, body: text === '' ? undefined : JSON.parse(text) })
-      answer(response, request)
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-}
-
-function json(value: unknown, status = 200, type = 'application/json') {
-  return (response: ServerResponse) => response.writeHead(status, { 'content-type': type }).end(JSON.stringify(value))
-}
-
-async function scsipub(args: string[], env: NodeJS.ProcessEnv = {}) {
-  const printed = { out: '', err: '' }
-  const code = await runCommand(args, {
-    env,
-    out: text => {
-      printed.out += text
-    },
-    err: text => {
-      printed.err += text
-    },
-  })
-  return { code, ...printed }
-}
+import t from 'tap'
+import { json, scsipub, serverThat } from './fixtures/stub-server.js'
 
 const SESSION = {
   id: 'mfrggzdfmztwq2lknnwg23tpob',

@@ -28,6 +28,9 @@ const KEYS: Readonly<Record<string, Kind>> = {
   tiers: 'json',
   targets: 'json',
   'discovery.auth': 'json',
+  'restarts.memoryBytes': 'number',
+  'restarts.everyHours': 'number',
+  'restarts.at': 'text',
   'log.level': 'text',
 }
 

@@ -43,6 +43,7 @@ t.test('without a file and without variables the defaults hold', t => {
   t.equal(config.free.quotaBytes, 67_108_864)
   t.same(config.targets, [])
   t.same(config.discovery, { auth: 'none' })
+  t.same(config.restarts, { memoryBytes: 402_653_184 })
   t.equal(config.log.level, 'info')
   t.end()
 })
@@ -307,6 +308,23 @@ t.test('keys of another version are named, and change nothing else', t => {
   const config = loadConfig({ path, env: {} })
   t.same(config.unserved, ['listen.tls'])
   t.same(config.listen, { iscsi: { host: '127.0.0.1', port: 1 }, http: { host: '127.0.0.1', port: 2 } })
+  t.end()
+})
+
+t.test('restarts of session workers: for their memory, and every so many hours or at a time of the day', t => {
+  const restartsOf = (restarts: object) => loadConfig({ path: file(t, { restarts }) }).restarts
+  t.same(restartsOf({ memoryBytes: 0, everyHours: 24 }), { memoryBytes: 0, everyHours: 24 })
+  t.same(restartsOf({ at: '04:30' }), { memoryBytes: 402_653_184, at: '04:30' })
+  t.equal(loadConfig({ env: { SCSIPUB_RESTARTS_AT: '23:59' } }).restarts.at, '23:59')
+  for (const [restarts, fault] of [
+    [{ at: '24:00' }, /restarts\.at must be a time of day such as "04:30"/],
+    [{ at: '4:30' }, /restarts\.at/],
+    [{ everyHours: 0 }, /restarts\.everyHours must be a whole number of hours from 1 to 8784/],
+    [{ memoryBytes: -1 }, /restarts\.memoryBytes must be a number of bytes/],
+    [{ everyHours: 1, at: '04:30' }, /restarts\.at cannot stand beside "restarts\.everyHours"/],
+    [{ daily: true }, /restarts\.daily/],
+  ] as const)
+    t.match(faultsOf(t, { restarts }), [fault], JSON.stringify(restarts))
   t.end()
 })
 

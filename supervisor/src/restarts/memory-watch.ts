@@ -9,9 +9,9 @@ import type { Log } from '../log.js'
 import type { RestartReport } from './restarts.js'
 import type { Place, RosterWorker } from './worker-roster.js'
 
-const LOOK_MS = 10_000
+const LOOK_MS = 2_000
 /** Looks in a row that find a worker over the limit. */
-const LOOKS = 3
+const LOOKS = 5
 /** For how long a number is left alone after a restart; twice as long after each further one, up to the longest. */
 const REST_MS = 60_000
 const LONGEST_REST_MS = 3_600_000
