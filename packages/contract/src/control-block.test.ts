@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { SECTORS_PER_BITMAP_PAGE } from './bitmap-page.js'
 import { Borrower } from './borrower.js'
-import { ControlBlock, MAX_WORKER_SLOTS, SECTORS_PER_BITMAP_PAGE, UNIT_STATE, VOLUME_STAGE } from './control-block.js'
+import { ControlBlock, MAX_WORKER_SLOTS } from './control-block.js'
+import { UNIT_STATE } from './unit-state.js'
+import { VOLUME_STAGE } from './volume-stage.js'
 
 t.test('a closed gate lets nobody in, and nothing is held by who tried', async t => {
   const block = ControlBlock.create(1024, 0)

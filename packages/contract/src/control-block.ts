@@ -3,13 +3,13 @@
  * session workers read and write by themselves.
  *
  *   word  0        gate: 0 open, 1 closed
- *   word  1        stage, see VOLUME_STAGE
+ *   word  1        stage (`volume-stage.ts`)
  *   words 2..3     sectors allocated in the overlay (64 bit)
  *   words 4..5     quota in sectors, 0 = none (64 bit)
  *   word  6        1 once something of the volume has been unmapped
  *   word  7        progress of a sanitize operation, 0 to 65535
  *   words 8..71    I/O in flight, one counter a worker slot
- *   word  72       state of the unit: bits of UNIT_STATE, 0 when everything is as usual
+ *   word  72       state of the unit (`unit-state.ts`), 0 when everything is as usual
  *   word  73       borrower (session id) that holds the reservation, while the state says that there is one
  *   words 74..585  initiator ports that a persistent reservation gives full access (`access-table.ts`), while the state says that there is one
  *   word  586      changes of what reservations leave to whom, counted modulo 2^32 (`nexus-access.ts`)
@@ -23,34 +23,13 @@
  * anyway: the stage and the state are read as plain words, which are never torn, since five more calls of Atomics.load a command are dear.
  */
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
+import { SECTORS_PER_BITMAP_PAGE } from './bitmap-page.js'
 import { type Borrower, KEPT_OUT, portDigest } from './borrower.js'
-
-/**
- * Life of a volume as borrowers see it. A descriptor may be older than its volume; this word is not.
- *   unwritten        no files: nobody has written yet
- *   materialised     overlay and bitmap exist
- *   gone             closed or destroyed
- *   sanitizing       materialised, and being erased: no I/O but that of the storage engine
- *   sanitizeFailed   the erasing has failed: no I/O until it succeeds or is given up
- *   replaced         the volume has other files or another size now, and another control block: no I/O by this one ever again
- */
-export const VOLUME_STAGE = {
-  unwritten: 0,
-  materialised: 1,
-  gone: 2,
-  sanitizing: 3,
-  sanitizeFailed: 4,
-  replaced: 5,
-} as const
-export type VolumeStage = (typeof VOLUME_STAGE)[keyof typeof VOLUME_STAGE]
+import { UNIT_STATE } from './unit-state.js'
+import type { VolumeStage } from './volume-stage.js'
 
 /** Slots for session workers that may be alive at one time. */
 export const MAX_WORKER_SLOTS = 64
-/** One page of the bitmap file, in bytes: the unit in which the durable bitmap is brought up to date. */
-export const BITMAP_PAGE_BYTES = 4096
-/** Sectors that one page of the bitmap describes. */
-export const SECTORS_PER_BITMAP_PAGE = BITMAP_PAGE_BYTES * 8
-
 const GATE = 0
 const STAGE = 1
 const ALLOCATED = 1
@@ -64,15 +43,6 @@ const ACCESS = HOLDER + 1
 const ACCESS_GENERATION = ACCESS + ACCESS_TABLE_WORDS
 const SUMMARY = ACCESS_GENERATION + 1
 
-/** Bits of the state word. `othersRead`: who has not full access under the persistent reservation may read. */
-export const UNIT_STATE = {
-  reserved: 1,
-  mediumAbsent: 2,
-  softwareWriteProtect: 4,
-  descriptorSense: 8,
-  persistentlyReserved: 16,
-  othersRead: 32,
-} as const
 const KEEPS_OUT = UNIT_STATE.reserved | UNIT_STATE.mediumAbsent | UNIT_STATE.persistentlyReserved
 const ANY_RESERVATION = UNIT_STATE.reserved | UNIT_STATE.persistentlyReserved
 

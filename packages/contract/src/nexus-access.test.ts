@@ -2,8 +2,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Borrower, KEPT_OUT } from './borrower.js'
-import { ControlBlock, UNIT_STATE } from './control-block.js'
+import { ControlBlock } from './control-block.js'
 import { NexusAccess } from './nexus-access.js'
+import { UNIT_STATE } from './unit-state.js'
 
 const PORTS = ['a', 'b', 'c'].map(node => `iqn.2025-01.test:${node},i,0x000000000001`)
 const change = fc.oneof(
