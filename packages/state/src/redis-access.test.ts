@@ -1,5 +1,8 @@
 /** Who may use a Redis and what is found in it: passwords, sockets, settings, records of others. Nothing tells a password. */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -92,6 +95,21 @@ t.test('over a Unix socket, to a database of its own', async t => {
   t.equal(store.available, true)
   await store.put('leases', 'a', 1, 0)
   t.equal(await server.command('-n', '3', 'exists', 'scsipub:1:leases:a'), '1')
+})
+
+t.test('TLS with something that does not speak it: told as that', async t => {
+  const server = await redis(t)
+  const web = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => web.close())
+  await once(web, 'listening')
+  for (const [port, why] of [
+    [server.port, /^no: it is too slow, hangs, or does not speak TLS/], // it waits for the end of a line
+    [(web.address() as AddressInfo).port, /^no: it does not speak TLS$/],
+  ] as const) {
+    const { said } = await open(t, `rediss://127.0.0.1:${port}`)
+    await until('it is told', () => said.length === 1)
+    t.match(said, [why])
+  }
 })
 
 t.test('a malformed url is an error, and shows nothing of itself', async t => {

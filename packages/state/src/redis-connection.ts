@@ -26,6 +26,10 @@ export async function connect(address: StateAddress): Promise<Redis> {
     connectTimeout: ANSWER_MS,
   })
   let cause: unknown
+  let reached = false
+  redis.on('connect', () => {
+    reached = true // with TLS: after its handshake
+  })
   redis.on('error', (error: unknown) => {
     cause ??= error
   })
@@ -35,7 +39,8 @@ export async function connect(address: StateAddress): Promise<Redis> {
     return redis
   } catch (error) {
     redis.disconnect()
-    throw cause ?? error
+    const met = cause ?? error
+    throw address.at.kind === 'tcp' && address.at.tls && !reached && isLate(met) ? new Error('no TLS handshake') : met
   }
 }
 
@@ -50,6 +55,11 @@ export async function inTime<T>(answer: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+function isLate(error: unknown): boolean {
+  const { message = '', code = '' } = error as { message?: string; code?: string }
+  return code === 'ETIMEDOUT' || /ETIMEDOUT|no answer in/.test(message)
 }
 
 type Place = Pick<RedisOptions, 'host' | 'port' | 'tls' | 'path' | 'sentinels' | 'name' | 'sentinelRetryStrategy'>

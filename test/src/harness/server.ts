@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly dataDir?: string
   /** Images put into the catalog before the start, by name. */
   readonly images?: Readonly<Record<string, Buffer>>
+  /** Environment variables beside those of the test. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Server {
@@ -68,6 +70,7 @@ export async function withServer(
   const command = [process.execPath, join(ROOT, 'supervisor/dist/main.js'), '--config', configFile]
   const child = spawn('setpriv', [...DIES_WITH_PARENT, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
   })
   const log: LogLine[] = []
   const printed: string[] = []
