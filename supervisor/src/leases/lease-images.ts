@@ -11,6 +11,7 @@ import type { Log } from '../log.js'
 import { leaseError } from './lease-error.js'
 import { newLeaseId } from './lease-names.js'
 import type { LeaseVolumes } from './lease-volumes.js'
+import { OneAtATime } from './one-at-a-time.js'
 
 /** A private image as its owner sees it. `createdAt`: ISO 8601. */
 export interface ImageView {
@@ -65,6 +66,7 @@ export interface LeaseImagesParts {
 export class LeaseImages {
   readonly #parts: LeaseImagesParts
   readonly #images = new Map<string, Image>()
+  readonly #removals = new OneAtATime()
 
   constructor(parts: LeaseImagesParts) {
     this.#parts = parts
@@ -96,26 +98,26 @@ export class LeaseImages {
     return later
   }
 
-  /** The images of an account, oldest first. */
+  /** The images of an account, oldest first, with those whose removal has begun. */
   list(accountId: string): ImageView[] {
-    return [...this.#images.values()]
-      .filter(({ record }) => record.accountId === accountId && record.state === 'ready')
-      .sort((a, b) => a.record.createdAt - b.record.createdAt)
-      .map(({ record: { id, name, sizeBytes, createdAt } }) => {
-        return { id, accountId, name, sizeBytes, createdAt: new Date(createdAt).toISOString() }
-      })
+    return this.#of(accountId)
+      .filter(({ state }) => state !== 'making')
+      .sort((a, b) => a.createdAt - b.createdAt)
+      .map(viewOf)
   }
 
+  /** An image that a disk can begin as. */
   get(accountId: string, id: string): ImageView | undefined {
-    return this.list(accountId).find(image => image.id === id)
+    const record = this.#of(accountId).find(image => image.id === id && image.state === 'ready')
+    return record && viewOf(record)
   }
 
-  /** Bytes of all images of an account. */
+  /** Bytes of all images of an account, also of those that are being made and of those that are not quite gone. */
   bytes(accountId: string): number {
-    return this.list(accountId).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    return this.#of(accountId).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   }
 
-  /** Makes an image; `take` has the snapshot of that name taken and gives its size. Rejects with `LeaseError`. */
+  /** Makes an image, which counts from now on; `take` has the snapshot of that name taken and gives its size. Rejects with `LeaseError`. */
   async make(
     { accountId, name, sizeBytes }: { accountId: string; name: string; sizeBytes: number },
     take: (snapshotId: string) => Promise<number>,
@@ -124,12 +126,17 @@ export class LeaseImages {
     const { node, now } = this.#parts
     const record = { format: 1, id, accountId, node, state: 'making', name, sizeBytes, createdAt: now() } as const
     const image: Image = { record, version: 0 }
-    await this.#put(image, record)
     this.#images.set(id, image)
+    try {
+      await this.#put(image, record)
+    } catch (error) {
+      this.#images.delete(id) // if it was written all the same, the next start removes it
+      throw error
+    }
     try {
       await this.#put(image, { ...record, sizeBytes: await take(id), state: 'ready' })
     } catch (error) {
-      await this.#destroy(image).catch(() => undefined) // the next start does it
+      await this.#destroy(image).catch(() => this.#images.delete(id)) // the next start does it
       throw error
     }
     const view = this.get(accountId, id)
@@ -138,11 +145,13 @@ export class LeaseImages {
   }
 
   /** Removes an image of the account. Rejects with `LeaseError`: 'image-unknown', 'image-in-use'. */
-  async remove(accountId: string, id: string): Promise<void> {
-    const image = this.#images.get(id)
-    if (image?.record.accountId !== accountId) throw leaseError('image-unknown', `there is no image ${id}`)
-    await this.#put(image, { ...image.record, state: 'removing' })
-    await this.#finishRemoval(image)
+  remove(accountId: string, id: string): Promise<void> {
+    return this.#removals.run(id, async () => {
+      const image = this.#images.get(id)
+      if (image?.record.accountId !== accountId) throw leaseError('image-unknown', `there is no image ${id}`)
+      await this.#put(image, { ...image.record, state: 'removing' })
+      await this.#finishRemoval(image)
+    })
   }
 
   /** Rejects with `LeaseError` 'image-in-use' when disks stand on it: it is there as before then. */
@@ -153,6 +162,10 @@ export class LeaseImages {
       if (isInUse(error)) await this.#put(image, { ...image.record, state: 'ready' })
       throw error
     }
+  }
+
+  #of(accountId: string): ImageRecord[] {
+    return [...this.#images.values()].map(({ record }) => record).filter(record => record.accountId === accountId)
   }
 
   async #destroy(image: Image): Promise<void> {
@@ -166,6 +179,10 @@ export class LeaseImages {
     image.version = await translated(() => this.#parts.store.put('images', record.id, record, image.version))
     image.record = record
   }
+}
+
+function viewOf({ id, accountId, name, sizeBytes, createdAt }: ImageRecord): ImageView {
+  return { id, accountId, name, sizeBytes, createdAt: new Date(createdAt).toISOString() }
 }
 
 function isInUse(error: unknown): boolean {

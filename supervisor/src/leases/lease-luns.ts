@@ -6,6 +6,7 @@
 import type { LunGrant } from '@scsipub/contract'
 import type { Lease, LeaseBook } from './lease-book.js'
 import { leaseError } from './lease-error.js'
+import type { LeaseHoldings } from './lease-holdings.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import type { LeaseLun, LeaseRecord } from './lease-record.js'
 import type { LeaseVolumes } from './lease-volumes.js'
@@ -23,6 +24,7 @@ export interface LeaseLunsParts {
   readonly book: LeaseBook
   readonly keeper: LeaseKeeper
   readonly volumes: LeaseVolumes
+  readonly holdings: Pick<LeaseHoldings, 'during'>
   readonly sessions: LunSessions
   readonly iqn: (id: string) => string
   /** Keeps the ledger's copy; rejects with `LeaseError`. */
@@ -63,8 +65,10 @@ export class LeaseLuns {
         const lease = this.usable(id)
         const lun = lunOf(lease, number)
         check(lun)
-        await this.write(lease, withLun(lease, { ...lun, growsTo: sizeBytes }))
-        await this.grow(lease, lunOf(lease, number))
+        await this.#parts.holdings.during(lease.record, sizeBytes - lun.sizeBytes, async () => {
+          await this.write(lease, withLun(lease, { ...lun, growsTo: sizeBytes }))
+          await this.grow(lease, lunOf(lease, number))
+        })
       }),
     )
   }
@@ -80,7 +84,7 @@ export class LeaseLuns {
     await this.write(lease, withLun(lease, { ...lun, sizeBytes: growsTo }))
   }
 
-  /** One change of an account after the other, so that what it has is known when it asks for more. */
+  /** One change of the LUNs of an account after the other. */
   #inTurn(id: string, change: () => Promise<void>): Promise<void> {
     return this.#changes.run(this.#parts.book.get(id)?.record.accountId ?? '', change)
   }
@@ -111,8 +115,12 @@ export class LeaseLuns {
   }
 
   async #add(lease: Lease, plan: (lease: Lease) => PlannedLun): Promise<LunGrant | undefined> {
+    const planned = plan(lease)
+    return this.#parts.holdings.during(lease.record, planned.sizeBytes, () => this.#make(lease, planned))
+  }
+
+  async #make(lease: Lease, { base, ...lun }: PlannedLun): Promise<LunGrant | undefined> {
     const { volumes } = this.#parts
-    const { base, ...lun } = plan(lease)
     const { id, luns } = lease.record
     // What is left of an earlier LUN of that number must never be seen in this one.
     await volumes.remove(id, [lun.lun])

@@ -2,18 +2,19 @@
  * Leases: the disks of the paid tier. Each is a target of its own with one CHAP pair and 1 to 256 LUNs, kept over logouts, restarts and crashes, until
  * its owner removes it or nobody has used it for its time.
  *
- * Here is what the HTTP API asks, and what logins ask; the parts are beside: the machine of a lease's life, records and ledger, volumes, time, sessions.
+ * Here is what the HTTP API asks, and what logins ask; the parts are beside: the machine of a lease's life, records and ledger, volumes, time, sessions,
+ * what accounts have.
  * Why it is safe: docs/adr/0021.
  */
-import { StateError, type StateStore } from '@scsipub/state'
+import type { StateStore } from '@scsipub/state'
 import type { Catalog } from '../catalog.js'
 import type { Engine } from '../engine.js'
 import type { Log } from '../log.js'
 import type { LeaseTargets } from '../targets.js'
-import { Deadlines } from './deadlines.js'
 import { NEW_LIFE } from './lease.machine.js'
 import { type Lease, LeaseBook } from './lease-book.js'
 import { leaseError } from './lease-error.js'
+import { LeaseHoldings } from './lease-holdings.js'
 import { type ImageView, LeaseImages } from './lease-images.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { LeaseLedger } from './lease-ledger.js'
@@ -24,13 +25,13 @@ import { newChapSecret, newLeaseId } from './lease-names.js'
 import type { LeaseRecord } from './lease-record.js'
 import { takeIn } from './lease-start.js'
 import { LeaseTargetList } from './lease-targets.js'
+import { LeaseUpkeep } from './lease-upkeep.js'
 import { type LeaseView, viewOf } from './lease-view.js'
 import { LeaseVolumes } from './lease-volumes.js'
 import {
   checkGrowth,
   checkName,
   checkRoom,
-  type Holdings,
   type LeaseAccount,
   type LeaseImage,
   type LeaseWish,
@@ -39,7 +40,6 @@ import {
   planLun,
   type TierLimits,
 } from './lease-wish.js'
-import { oneAfterAnother } from './one-after-another.js'
 
 export interface LeasesParts {
   readonly store: StateStore
@@ -57,8 +57,6 @@ export interface LeasesParts {
   readonly now?: () => number
 }
 
-const RETRY_MS = 5_000
-
 export class Leases {
   readonly #parts: LeasesParts
   readonly #now: () => number
@@ -72,42 +70,46 @@ export class Leases {
   readonly #logins: LeaseLogins
   readonly #luns: LeaseLuns
   readonly #images: LeaseImages
-  /** For what failed though the store is there. */
-  readonly #retry: Deadlines
-  #loaded = false
-  #isReconciling = false
-  #afterwards: Promise<void> = Promise.resolve()
+  readonly #holdings: LeaseHoldings
+  readonly #upkeep: LeaseUpkeep
 
   /** Reads the ledger; throws system errors when that cannot be done. */
   constructor(parts: LeasesParts) {
     this.#parts = parts
     this.#now = parts.now ?? Date.now
-    this.#retry = new Deadlines(() => void this.#reconcile(), this.#now)
-    this.#book = new LeaseBook(parts.store, parts.log, () => this.#tryLater())
+    this.#book = new LeaseBook(parts.store, parts.log, () => this.#upkeep.tryLater())
     this.#ledger = new LeaseLedger(parts.folder)
     this.#volumes = new LeaseVolumes(parts.engine, parts.log)
     const own = { book: this.#book, volumes: this.#volumes, log: parts.log, now: this.#now }
     this.#keeper = new LeaseKeeper({ ...own, ledger: this.#ledger, endSession: parts.endSession })
     this.#maker = new LeaseMaker({ ...own, ledger: this.#ledger, keeper: this.#keeper })
-    this.targets = new LeaseTargetList({ book: this.#book, iqn: id => this.#iqn(id), isLoaded: () => this.#loaded })
+    this.targets = new LeaseTargetList({
+      book: this.#book,
+      iqn: id => this.#iqn(id),
+      isLoaded: () => this.#upkeep.loaded,
+    })
     this.#logins = new LeaseLogins({ ...own, keeper: this.#keeper })
     this.#images = new LeaseImages({ ...own, store: parts.store, node: this.#ledger.node })
+    this.#holdings = new LeaseHoldings({ book: this.#book, images: this.#images })
     this.#luns = new LeaseLuns({
       ...own,
       keeper: this.#keeper,
+      holdings: this.#holdings,
       sessions: parts.sessions,
       iqn: id => this.#iqn(id),
       keepCopy: record => this.#maker.keepCopy(record),
+    })
+    const start = { ...own, store: parts.store, keeper: this.#keeper, ledger: this.#ledger }
+    this.#upkeep = new LeaseUpkeep({
+      ...start,
+      images: this.#images,
+      takeIn: () => takeIn({ ...start, grow: (lease, lun) => this.#luns.grow(lease, lun) }),
     })
   }
 
   /** Takes in the leases that there are, now or as soon as the state store is there, and follows it from then on. */
   async start(): Promise<void> {
-    this.#parts.store.onAvailability(available => {
-      if (available) void this.#reconcile()
-      else this.#keeper.shut()
-    })
-    await this.#load()
+    await this.#upkeep.start()
   }
 
   /** Makes a lease. Rejects with `LeaseError`. */
@@ -115,7 +117,7 @@ export class Leases {
     this.#mustBeThere()
     const plan = planLease(wish, {
       limits: account.limits,
-      holdings: this.#holdings(account.id),
+      holdings: this.#holdings.of(account.id),
       findImage: name => this.#image(account.id, name),
     })
     const id = newLeaseId()
@@ -168,7 +170,7 @@ export class Leases {
   async addLun(id: string, wish: LunWish, limits: TierLimits): Promise<LeaseView> {
     this.#mustBeThere()
     await this.#luns.add(id, ({ record }) => {
-      const holdings = this.#holdings(record.accountId)
+      const holdings = this.#holdings.of(record.accountId)
       return planLun(wish, {
         limits,
         holdings,
@@ -190,7 +192,7 @@ export class Leases {
   async resizeLun(id: string, lun: number, sizeBytes: number, limits: TierLimits): Promise<LeaseView> {
     this.#mustBeThere()
     await this.#luns.resize(id, lun, sizeBytes, found => {
-      const holdings = this.#holdings(this.#lease(id).record.accountId)
+      const holdings = this.#holdings.of(this.#lease(id).record.accountId)
       checkGrowth(found, sizeBytes, { limits, holdings })
     })
     return this.#view(this.#lease(id))
@@ -204,7 +206,7 @@ export class Leases {
       const lease = this.#luns.usable(id)
       const lun = lunOf(lease, wish.lun ?? lease.record.luns[0]?.lun ?? 0)
       const { accountId } = lease.record
-      checkRoom(lun.sizeBytes, { limits, holdings: this.#holdings(accountId) })
+      checkRoom(lun.sizeBytes, { limits, holdings: this.#holdings.of(accountId) })
       const isOpen = lease.life.stage === 'attached'
       const { sizeBytes } = lun
       return this.#images.make({ accountId, name: wish.name, sizeBytes }, snapshotId =>
@@ -226,7 +228,7 @@ export class Leases {
 
   /** Whether a login can be written down, as far as is known. */
   get available(): boolean {
-    return this.#loaded && this.#parts.store.available
+    return this.#upkeep.loaded && this.#parts.store.available
   }
 
   /** See `LeaseLogins`. */
@@ -241,70 +243,8 @@ export class Leases {
 
   /** Settles when all that was begun is done; nothing is begun by time any more. */
   async close(): Promise<void> {
-    this.#retry.close()
-    await this.#afterwards
+    await this.#upkeep.close()
     await this.#keeper.close()
-  }
-
-  async #load(): Promise<void> {
-    const { store, log } = this.#parts
-    try {
-      const afterwards = await takeIn({
-        store,
-        book: this.#book,
-        keeper: this.#keeper,
-        ledger: this.#ledger,
-        volumes: this.#volumes,
-        log,
-        now: this.#now,
-        grow: (lease, lun) => this.#luns.grow(lease, lun),
-      })
-      const imagesAfterwards = await this.#images.load()
-      this.#loaded = true
-      this.#keeper.opened()
-      this.#afterwards = oneAfterAnother([...imagesAfterwards, ...afterwards], error => {
-        log.error({ event: 'lease.recovery.failed', error: String(error) })
-      })
-    } catch (error) {
-      if (!(error instanceof StateError)) throw error
-      this.#tryLater()
-      log.debug({ event: 'leases.unavailable', why: error.message }) // the store's own line says what it means
-    }
-  }
-
-  #tryLater(): void {
-    this.#retry.set('store', this.#now() + RETRY_MS)
-  }
-
-  /** The store is there again, or may answer by now: what could not be read is read, what could not be written is written. */
-  async #reconcile(): Promise<void> {
-    if (this.#isReconciling) return this.#tryLater()
-    if (!this.#parts.store.available) return // it tells when it is there again
-    this.#isReconciling = true
-    try {
-      if (this.#loaded) await this.#writeWhatIsOwed()
-      else await this.#load()
-    } finally {
-      this.#isReconciling = false
-    }
-  }
-
-  async #writeWhatIsOwed(): Promise<void> {
-    const { log } = this.#parts
-    this.#keeper.opened()
-    const waiting = [...this.#book.all()].filter(lease => lease.life.stage === 'evicting' || this.#book.owes(lease))
-    for (const lease of waiting) {
-      const { id } = lease.record
-      try {
-        await this.#keeper.turn(id, async () => {
-          if (this.#book.get(id) !== lease) return
-          if (lease.life.stage === 'evicting') await this.#keeper.finish(lease)
-          else if (this.#book.owes(lease)) await this.#book.write(lease, lease.record)
-        })
-      } catch (error) {
-        log.warn({ event: 'lease.reconcile.failed', leaseId: id, why: (error as Error).message })
-      }
-    }
   }
 
   #mustBeThere(): void {
@@ -315,17 +255,6 @@ export class Leases {
     const lease = this.#book.get(id)
     if (!lease) throw leaseError('lease-unknown', `there is no session ${id}`)
     return lease
-  }
-
-  #holdings(accountId: string): Holdings {
-    let sessions = 0
-    let bytes = this.#images.bytes(accountId)
-    for (const { record } of this.#book.all()) {
-      if (record.accountId !== accountId) continue
-      sessions++
-      for (const { sizeBytes, growsTo = 0 } of record.luns) bytes += Math.max(sizeBytes, growsTo)
-    }
-    return { sessions, bytes }
   }
 
   #image(accountId: string, name: string): LeaseImage | undefined {
