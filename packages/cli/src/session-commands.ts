@@ -95,7 +95,7 @@ export const sessionCommands: readonly Command[] = [
     minArgs: 2,
     maxArgs: 2,
     about: 'keep a disk as it is at this moment, as a private image',
-    options: { lun: { value: 'LUN', about: 'which disk; 0 unless told' } },
+    options: { lun: { value: 'LUN', about: 'which disk; the lowest unless told' } },
     as: 'account',
     run: snapshot,
   },
