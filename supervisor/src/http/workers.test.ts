@@ -107,7 +107,7 @@ t.test('when no other worker can start, the answer says so and the service is as
   for (const body of [undefined, { worker: 1 }]) {
     const answer = await restart(at, body)
     refusedWith(t, answer, 'worker-cannot-start')
-    t.match(answer.body.detail, /worker \d goes on as it was: /)
+    t.match(answer.body.detail, /worker \d goes on as it was: .*cannot start on purpose/)
   }
   t.same(await peer.send({ do: 'where' }), before, 'the session is where it was')
   const another = await server.connect()

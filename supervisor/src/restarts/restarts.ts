@@ -105,7 +105,8 @@ export class Restarts<W extends RosterWorker = RosterWorker> {
         sum.dropped += dropped
         for (const pause of pausesMs) sum.pausesMs.push(pause)
       } catch (error) {
-        const fault = asFault(error, number, workers.length - left.length)
+        const done = workers.length - left.length
+        const fault = asFault(this.#stopped ? stopping() : error, number, done)
         this.#totals.failed++
         log.warn({ event: 'restart.failed', worker: number, reason, code: fault.code, why: fault.message })
         throw fault
