@@ -7,7 +7,11 @@ import type { Server } from '../harness/server.js'
 import { BLANK, portal } from './lab.js'
 
 /** A session with `count` connections, whose IDs are 1, 2, … */
-export async function connected(server: Server, count: number, options: LoginOptions = {}): Promise<Initiator[]> {
+export async function connected(
+  server: Pick<Server, 'port'>,
+  count: number,
+  options: LoginOptions = {},
+): Promise<Initiator[]> {
   const keys = { MaxConnections: '4', ...options.keys }
   const first = await Initiator.login(portal(server), { target: BLANK, cid: 1, ...options, keys })
   const all = [first]
@@ -17,7 +21,7 @@ export async function connected(server: Server, count: number, options: LoginOpt
 
 /** As `connected`, for the time of `use`. */
 export async function withConnections(
-  server: Server,
+  server: Pick<Server, 'port'>,
   count: number,
   use: (...connections: [Initiator, Initiator, Initiator, Initiator]) => Promise<void>,
   options: LoginOptions = {},

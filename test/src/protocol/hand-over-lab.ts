@@ -9,39 +9,58 @@ import { iqn } from '../harness/server.js'
 const MIB = 1 << 20
 /** A shared target with two disks of 64 MiB. */
 export const LAB = iqn('lab')
-const CHAP = { user: 'user', secret: '0123456789abcdef' }
-const MUTUAL = { user: 'target', secret: 'fedcba9876543210' }
+/** With CHAP one way, and mutual. */
+export const ONE_WAY = iqn('oneway')
+export const SECRET = iqn('secret')
+export const CHAP = { user: 'user', secret: '0123456789abcdef' }
+export const MUTUAL = { user: 'target', secret: 'fedcba9876543210' }
 
 const targets = [
   { name: 'lab', auth: 'none', luns: [{ sizeBytes: 64 * MIB }, { sizeBytes: 64 * MIB }] },
+  { name: 'oneway', auth: { chap: CHAP }, luns: [{ sizeBytes: MIB }] },
   { name: 'secret', auth: { chap: { ...CHAP, mutual: MUTUAL } }, luns: [{ sizeBytes: 8 * MIB }] },
+  // So many that their names do not fit one PDU.
+  ...Array.from({ length: 10 }, (_, index) => ({ name: `more${index}`, auth: 'none', luns: [{ sizeBytes: MIB }] })),
 ]
 
 export interface MovingServer extends EmbeddedServer {
   /** Has every session go to the other worker, as often as it takes; the pauses in ms. */
   moveAll(): Promise<number[]>
+  /** Has all sessions go to and fro for as long as `use` takes; how often. */
+  restless(use: () => Promise<void>): Promise<number>
 }
 
 /** Starts a server with two session workers and gives it to `use`. */
 export async function withMovingServer(t: Test, use: (server: MovingServer) => Promise<void>): Promise<void> {
   await withEmbeddedServer(t, { targets, workers: 2 }, async server => {
-    await use(Object.assign(Object.create(server) as EmbeddedServer, { moveAll: () => moveAll(server) }))
+    await use({
+      ...server,
+      moveAll: async () => {
+        const pauses = await Promise.all(wanted(server).map(({ session, to }) => moveOne(server, session, to)))
+        return pauses.filter(ms => ms !== undefined)
+      },
+      restless: use => restless(server, use),
+    })
   })
 }
 
 const PATIENCE_MS = 10_000
+const RESTLESS_BOUND_MS = 50
+const ENDED = { outcome: 'busy', why: 'it has ended' }
 
-async function moveAll(server: EmbeddedServer): Promise<number[]> {
+/** Where every session should go. */
+function wanted(server: EmbeddedServer): { session: number; to: number }[] {
   const workers = server.workers.threadIds
-  const wanted = workers.flatMap((id, index) =>
+  return workers.flatMap((id, index) =>
     server.workers.sessionsOn(id).map(session => ({ session, to: workers[(index + 1) % workers.length]! })),
   )
-  return Promise.all(wanted.map(({ session, to }) => moveOne(server, session, to)))
 }
 
-async function moveOne(server: EmbeddedServer, session: number, to: number): Promise<number> {
+/** The pause; undefined when the session has ended. */
+async function moveOne(server: EmbeddedServer, session: number, to: number): Promise<number | undefined> {
   const endMs = performance.now() + PATIENCE_MS
   for (;;) {
+    if (!server.workers.threadIds.some(id => server.workers.sessionsOn(id).includes(session))) return undefined
     const { outcome, why, pauseMs } = await server.workers.move(session, to)
     if (outcome === 'moved') return pauseMs
     if (outcome === 'dropped' || performance.now() > endMs) {
@@ -50,4 +69,28 @@ async function moveOne(server: EmbeddedServer, session: number, to: number): Pro
     }
     await setTimeout(5)
   }
+}
+
+async function restless(server: EmbeddedServer, use: () => Promise<void>): Promise<number> {
+  let over = false
+  let moved = 0
+  const wander = async () => {
+    while (!over) {
+      for (const { session, to } of wanted(server)) {
+        // It may have ended by now, or be busy.
+        const { outcome, why } = await server.workers.move(session, to, RESTLESS_BOUND_MS).catch(() => ENDED)
+        if (outcome === 'moved') moved++
+        if (outcome === 'dropped') throw new Error(`session ${session} is dropped: ${why}`)
+      }
+      await setTimeout(1)
+    }
+  }
+  const wandering = wander()
+  try {
+    await use()
+  } finally {
+    over = true
+    await wandering
+  }
+  return moved
 }
