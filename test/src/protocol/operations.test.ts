@@ -1,13 +1,15 @@
 // What an operator sees of real sessions, and that restarting workers under them shows in it: counts that only grow, sessions that stay, also while the
 // file system is full.
 
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Initiator } from '@scsipub/testkit'
 import t from 'tap'
-import { withServer } from '../harness/server.js'
-import { BLANK, cdbOf, content, portal, until, withSession, withSessions } from './lab.js'
+import { type Server, withServer } from '../harness/server.js'
+import { ROOT } from '../repository.js'
+import { BLANK, cdbOf, content, pidOf, portal, until, withSession, withSessions } from './lab.js'
 import { metricsOf, OPERATOR_CONFIG, operator } from './operator.js'
 
 const MIB = 1 << 20
@@ -62,6 +64,47 @@ await t.test('workers are restarted under sessions: they go on, and counts go on
   })
 })
 
+await t.test('the commands of the runbook, with sessions on the workers', async t => {
+  await withServer(t, { config }, async server => {
+    await withSessions(server, { count: 3, target: BLANK }, async (...disks) => {
+      for (const [index, disk] of disks.entries()) await disk.write(0, content(4096, index))
+      t.match(await scsipub(server, 'workers list'), /^0 +serving +2 .*^1 +serving +1 /ms)
+      t.match(await scsipub(server, 'workers restart --worker 0'), /^worker 0 is new: 2 sessions moved, 0 dropped\n/)
+      t.match(await scsipub(server, 'workers restart'), /^all workers are new: 3 sessions moved, 0 dropped\n/)
+      await t.rejects(scsipub(server, 'workers restart --worker 2'), { code: 2, stderr: /\(worker-unknown\)/ })
+      t.match(await scsipub(server, 'top --once'), /sessions 3, connections 3, state store up\n.*restarts 3 workers/s)
+      for (const [index, disk] of disks.entries()) t.same(await disk.read(0, 8), content(4096, index))
+      t.match(await scsipub(server, 'drain'), /^the server stops: 3 sessions have 10 s/)
+      for (const disk of disks) await disk.logout()
+      await until('the server ends', () => server.log.some(({ event }) => event === 'server.stopped'), {
+        deadlineMs: 30_000,
+      })
+    })
+  })
+})
+
+await t.test('SIGTERM in the middle of a restart: the restart ends, sessions are drained, nothing is lost', async t => {
+  await withServer(t, { config }, async server => {
+    await withSessions(server, { count: 4, target: BLANK }, async (...disks) => {
+      const restart = operator(server, 'POST /workers/restart')
+      await until('it has begun', () => server.log.some(({ event }) => event === 'restart.began'), {
+        deadlineMs: 30_000,
+      })
+      process.kill(pidOf(server), 'SIGTERM')
+      for (const [index, disk] of disks.entries()) {
+        await disk.write(0, content(4096, index))
+        t.same(await disk.read(0, 8), content(4096, index), 'commands go on until the logout')
+        await disk.logout()
+      }
+      const { status, body } = await restart
+      if (status !== 200) t.match({ status, code: body.code }, { status: 503, code: 'stopping' })
+      await until('the server ends', () => server.log.some(({ event }) => event === 'server.stopped'), {
+        deadlineMs: 30_000,
+      })
+    })
+  })
+})
+
 await t.test('a worker whose memory is over the limit is restarted, and its sessions go on', async t => {
   await withServer(t, { config: { ...config, workers: 1, restarts: { memoryBytes: 1 } } }, async server => {
     await withSession(server, {}, async disk => {
@@ -108,6 +151,13 @@ await t.test('on a full file system workers can be restarted, and nothing is los
     execFileSync('umount', ['--lazy', dataDir])
   }
 })
+
+/** Runs the command as an operator does, and gives what it prints. */
+async function scsipub({ api }: Server, line: string): Promise<string> {
+  const env = { ...process.env, SCSIPUB_SERVER: api, SCSIPUB_ADMIN_TOKEN: OPERATOR_CONFIG.admin.token }
+  const args = [join(ROOT, 'packages/cli/bin/scsipub.mjs'), ...line.split(' ')]
+  return (await promisify(execFile)(process.execPath, args, { env })).stdout
+}
 
 /** Leaves no free block. */
 function fill(folder: string): void {
