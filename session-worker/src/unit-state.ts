@@ -48,7 +48,7 @@ export class UnitState {
   /** Does an action of PERSISTENT RESERVE OUT. Rejects with `RpcError` 'busy', 'io', 'gone'. */
   changeReservations(action: ReservationChange): Promise<ReservationChanged> {
     const { volumeId } = this.#who
-    return this.#engine.ask({ kind: 'reservation.change', volumeId, port: this.#port, action })
+    return this.#engine.ask({ kind: 'reservation.change', volumeId, port: this.#port, changeId: Math.random(), action })
   }
 
   /** Registrations and persistent reservation as they are. Rejects with `RpcError` 'reserved' (by RESERVE), 'gone'. */

@@ -2,7 +2,7 @@
  * A session worker: the thread that Piscina runs connections in, and what all of them share: its slot in the control blocks, one port to
  * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
  */
-import { MessageChannel, type MessagePort, parentPort, threadId } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, threadId } from 'node:worker_threads'
 import {
   type BorrowerRequest,
   type ConnectionEnd,
@@ -30,12 +30,15 @@ import { applyNotice, type SessionNotice } from './engine-notices.js'
 import { HandOver } from './hand-over/hand-over.js'
 import { Output } from './output.js'
 import { beginPulse } from './pulse.js'
+import { SeenNotices } from './seen-notices.js'
 import type { Services, StorageEngine } from './services.js'
 import type { Session } from './session.js'
 import { TokenFiles } from './token-files.js'
 
 /** How often silent connections are looked for. */
 const TICK_MS = 5_000
+
+type AnsweredNotice = Extract<EngineNotice, { noticeId: number }>
 
 const isSupervisorNotice = compileSchema<SupervisorNotice>(supervisorNoticeSchema)
 const isEngineNotice = compileSchema<EngineNotice>(engineNoticeSchema)
@@ -50,6 +53,9 @@ export class SessionWorker implements Services {
   readonly sessions = new Map<number, Session>()
   readonly #connections = new Map<number, ConnectionActor>()
   readonly #handOver = new HandOver(this, this.#connections)
+  readonly #notices = new SeenNotices()
+  readonly #fromEngine: (message: unknown) => void
+  #enginePort: MessagePort
 
   /** Claims a slot and shows itself to the supervisor, which passes the engine's port on. */
   constructor(data: SessionWorkerData) {
@@ -61,8 +67,13 @@ export class SessionWorker implements Services {
     this.supervisor = new Requester(toSupervisor.port1)
     this.engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
     this.volumes = new BorrowedVolumes({ slot, engine: this.engine })
-    listen(toSupervisor.port1, this.supervisor, isSupervisorNotice, notice => this.#supervisorNotice(notice))
-    listen(toEngine.port1, this.engine, isEngineNotice, notice => this.#engineNotice(notice))
+    toSupervisor.port1.on(
+      'message',
+      receiver(this.supervisor, isSupervisorNotice, notice => this.#supervisorNotice(notice)),
+    )
+    this.#enginePort = toEngine.port1
+    this.#fromEngine = receiver(this.engine, isEngineNotice, notice => this.#engineNotice(notice))
+    toEngine.port1.on('message', this.#fromEngine)
     const ready: WorkerReady = {
       kind: 'worker.ready',
       slot,
@@ -96,6 +107,8 @@ export class SessionWorker implements Services {
           connection.send({ type: 'connection.drain', deadlineMs: notice.deadlineMs, why: notice.why })
         }
         return
+      case 'engine.port':
+        return this.#changeEngine(notice.port)
       case 'session.luns':
         void this.#changeLuns(notice)
         return
@@ -124,6 +137,17 @@ export class SessionWorker implements Services {
     told.catch(() => {})
   }
 
+  /** The engine has died, and another one has taken over: takes in what the dead one had still said, and asks the other all that is open. */
+  #changeEngine(port: MessagePort): void {
+    const before = this.#enginePort
+    for (let last = receiveMessageOnPort(before); last; last = receiveMessageOnPort(before))
+      this.#fromEngine(last.message)
+    before.close()
+    this.#enginePort = port
+    port.on('message', this.#fromEngine)
+    this.engine.connect(port)()
+  }
+
   /** A session that is not there has ended: the login that it began with was answered before the notice was sent. */
   async #changeLuns(notice: LunsNotice): Promise<void> {
     const { noticeId, sessionId } = notice
@@ -133,21 +157,24 @@ export class SessionWorker implements Services {
   }
 
   #engineNotice(notice: EngineNotice): void {
+    if (notice.kind === 'gate.opened') return this.volumes.gateOpened(notice.volumeId)
+    void this.#notices.once(notice.noticeId, () => this.#heed(notice)).then(() => this.#done(notice))
+  }
+
+  /** Resolves when what the notice wants has been done. */
+  #heed(notice: AnsweredNotice): unknown {
     switch (notice.kind) {
-      case 'gate.opened':
-        return this.volumes.gateOpened(notice.volumeId)
       case 'volume.replaced':
-        this.volumes.replaced(notice.descriptor)
-        return this.#done(notice)
+        return this.volumes.replaced(notice.descriptor)
       default:
         return this.#tellSessions(notice)
     }
   }
 
-  #tellSessions(notice: SessionNotice): void {
+  #tellSessions(notice: SessionNotice): Promise<unknown> {
     this.#handOver.heard(notice)
     const here = [...this.sessions.values()].filter(({ arriving }) => !arriving)
-    void Promise.all(here.map(session => applyNotice(session, notice))).then(() => this.#done(notice))
+    return Promise.all(here.map(session => applyNotice(session, notice)))
   }
 
   #done({ noticeId }: { noticeId: number }): void {
@@ -165,17 +192,16 @@ interface Replies {
   accept(message: unknown): boolean
 }
 
-/** Gives replies to the requester and notices to `take`. Anything else is a bug of ours. */
-function listen<T>(
-  port: MessagePort,
+/** What gives replies to the requester and notices to `take`. Anything else is a bug of ours. */
+function receiver<T>(
   requester: Replies,
   isNotice: { (message: unknown): message is T; errors?: unknown },
   take: (notice: T) => void,
-): void {
-  port.on('message', (message: unknown) => {
+): (message: unknown) => void {
+  return message => {
     if (requester.accept(message)) return
     if (!isNotice(message))
       throw new Error(`message does not fit the contract: ${faults(isNotice as Parameters<typeof faults>[0])}`)
     take(message)
-  })
+  }
 }

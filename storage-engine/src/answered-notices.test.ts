@@ -4,7 +4,8 @@ import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
 const what = { kind: 'tasks.abort', volumeId: 'shared', sessionId: 7, reset: true } as const
 
 function start(slots: number[]) {
-  const notices = new AnsweredNotices()
+  let last = 0
+  const notices = new AnsweredNotices(() => ++last)
   const told: AnsweredNotice[] = []
   const state = { complete: false }
   const promise = notices
@@ -35,6 +36,19 @@ t.test('a worker that dies has no tasks any more', async t => {
   notices.gone(2)
   await settle()
   t.equal(state.complete, true)
+})
+
+t.test('a notice that is told again while it is under way is the same one: both wait for the last worker', async t => {
+  const notices = new AnsweredNotices(() => 1)
+  const told: AnsweredNotice[] = []
+  const over: string[] = []
+  const tell = (notice: AnsweredNotice) => void told.push(notice)
+  for (const who of ['first', 'second']) void notices.start([4], what, tell, 77).then(() => over.push(who))
+  await new Promise(resolve => setImmediate(resolve))
+  t.same([told.length, over], [1, []])
+  notices.done(77, 4)
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(over, ['first', 'second'])
 })
 
 t.test('without a worker there is nothing to wait for', async t => {

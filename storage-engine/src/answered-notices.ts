@@ -11,26 +11,36 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'noticeId'> : never
 
 interface Round {
   readonly waitingFor: Set<number>
+  readonly over: Promise<void>
   resolve(): void
 }
 
 export class AnsweredNotices {
   readonly #rounds = new Map<number, Round>()
-  #lastId = 0
+  readonly #nextNotice: () => number
 
-  /** Tells the workers in `slots` and resolves when each has answered or is gone. */
+  /** `nextNotice` gives a number that no notice has had. */
+  constructor(nextNotice: () => number) {
+    this.#nextNotice = nextNotice
+  }
+
+  /** Tells the workers in `slots` and resolves when each has answered or is gone. `noticeId`: of a notice that some of them may have had already, or that is under way. */
   start(
     slots: Iterable<number>,
     what: WithoutId<AnsweredNotice>,
     tell: (notice: AnsweredNotice) => void,
+    noticeId = this.#nextNotice(),
   ): Promise<void> {
-    this.#lastId = (this.#lastId + 1) >>> 0
-    const noticeId = this.#lastId
-    return new Promise(resolve => {
-      this.#rounds.set(noticeId, { waitingFor: new Set(slots), resolve })
-      tell({ ...what, noticeId })
-      this.#check(noticeId)
+    const underWay = this.#rounds.get(noticeId)
+    if (underWay) return underWay.over
+    let resolve = () => {}
+    const over = new Promise<void>(resolved => {
+      resolve = resolved
     })
+    this.#rounds.set(noticeId, { waitingFor: new Set(slots), over, resolve })
+    tell({ ...what, noticeId })
+    this.#check(noticeId)
+    return over
   }
 
   /** The worker has done what it was told. */

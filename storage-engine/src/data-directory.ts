@@ -15,7 +15,7 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { flockExclusive } from '@scsipub/posix'
+import { dup, flockExclusive } from '@scsipub/posix'
 
 const MAKING = '.making-'
 const REMOVING = '.removing-'
@@ -40,19 +40,27 @@ export class DataDirectoryError extends Error {
 
 export class DataDirectory {
   readonly path: string
-  readonly #lock: number
+  readonly #lock: number | undefined
 
-  /** Creates what is missing, takes the lock and wipes what must not survive a start. Throws `DataDirectoryError`. */
-  constructor(path: string) {
+  /**
+   * Creates what is missing, takes the lock and wipes what must not survive a start. `taken`: the server goes on with another engine and holds the lock; then
+   * the ephemeral volumes that it names stay, and so do tokens. Throws `DataDirectoryError`.
+   */
+  constructor(path: string, taken?: ReadonlySet<string>) {
     this.path = path
     let lock: number | undefined
     try {
       makeDirectory(path)
       syncNames(path)
-      lock = openSync(join(path, 'lock'), 'a', 0o600)
-      if (!flockExclusive(lock))
-        throw new DataDirectoryError(path, 'another server uses it; stop that one or name another directory as dataDir')
-      this.#prepare()
+      if (!taken) {
+        lock = openSync(join(path, 'lock'), 'a', 0o600)
+        if (!flockExclusive(lock))
+          throw new DataDirectoryError(
+            path,
+            'another server uses it; stop that one or name another directory as dataDir',
+          )
+      }
+      this.#prepare(taken)
     } catch (error) {
       if (lock !== undefined) closeSync(lock)
       throw explained(path, error)
@@ -60,11 +68,18 @@ export class DataDirectory {
     this.#lock = lock
   }
 
-  #prepare(): void {
+  /** A second descriptor that holds the lock, for whoever is to outlive this thread; undefined when it was held before. Node does not close it. */
+  shareLock(): number | undefined {
+    return this.#lock === undefined ? undefined : dup(this.#lock)
+  }
+
+  #prepare(taken: ReadonlySet<string> | undefined): void {
     for (const name of ['ephemeral', 'tokens']) {
-      rmSync(join(this.path, name), { recursive: true, force: true })
-      mkdirSync(join(this.path, name), { mode: 0o700 })
+      if (!taken) rmSync(join(this.path, name), { recursive: true, force: true })
+      mkdirSync(join(this.path, name), { recursive: true, mode: 0o700 })
     }
+    for (const volumeId of taken ? readdirSync(join(this.path, 'ephemeral')) : [])
+      if (!taken?.has(volumeId)) rmSync(this.ephemeral(volumeId), { recursive: true, force: true })
     for (const name of ['volumes', 'snapshots']) mkdirSync(join(this.path, name), { recursive: true, mode: 0o700 })
     for (const parent of ['volumes', 'snapshots']) {
       // A server that was killed may have renamed something and not made that durable: what this one finds has to stay so.
@@ -124,7 +139,7 @@ export class DataDirectory {
 
   /** Lets the next server have it. */
   close(): void {
-    closeSync(this.#lock)
+    if (this.#lock !== undefined) closeSync(this.#lock)
   }
 }
 

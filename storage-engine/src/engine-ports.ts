@@ -16,7 +16,7 @@ import {
 } from '@scsipub/contract'
 import type { Logger } from 'pino'
 import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
-import { changeReservations, readReservations } from './reservation-requests.js'
+import { changeReservations, readReservations, tellOfChanges } from './reservation-requests.js'
 import type { StorageEngine } from './storage-engine.js'
 import { changeUnit } from './unit-changes.js'
 
@@ -29,7 +29,12 @@ type Told<Kind> = Extract<AnsweredNotice, { kind: Kind }>
 export class WorkerPorts {
   readonly #ports = new Map<number, MessagePort>()
 
-  readonly #answered = new AnsweredNotices()
+  readonly #answered: AnsweredNotices
+
+  /** `nextNotice` gives a number that no notice has had, of this engine or of one before. */
+  constructor(nextNotice: () => number) {
+    this.#answered = new AnsweredNotices(nextNotice)
+  }
 
   /** Has every worker end the tasks of its sessions on a volume. */
   abort(what: Pick<Told<'tasks.abort'>, 'volumeId' | 'sessionId' | 'reset'>): Promise<void> {
@@ -49,10 +54,9 @@ export class WorkerPorts {
   }
 
   /** Has every worker tell its sessions of a change of persistent reservations, and end the tasks of some. */
-  reservationChanged(what: Pick<Told<'reservation.changed'>, 'volumeId' | 'attentions' | 'abort'>): Promise<void> {
-    return this.#answered.start(this.#ports.keys(), { kind: 'reservation.changed', ...what }, notice =>
-      this.notify(notice),
-    )
+  reservationChanged({ noticeId, ...what }: Omit<Told<'reservation.changed'>, 'kind'>): Promise<void> {
+    const tell = (notice: EngineNotice) => this.notify(notice)
+    return this.#answered.start(this.#ports.keys(), { kind: 'reservation.changed', ...what }, tell, noticeId)
   }
 
   done(noticeId: number, slot: number): void {
@@ -103,22 +107,26 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       return engine.reopen(request.volumeId)
     case 'volume.list':
       return { volumeIds: engine.persistent() }
+    case 'engine.resume':
+      void tellOfChanges(engine, what => workers.reservationChanged(what))
+      return {}
     case 'volume.remove':
       await engine.remove(request.volumeId)
       log.debug({ volume: request.volumeId }, 'volume removed')
       return {}
     case 'volume.destroy':
+      if (request.again && !engine.has(request.volumeId)) return {}
       await engine.destroy(request.volumeId)
       log.debug({ volume: request.volumeId }, 'volume closed')
       return {}
     case 'volume.snapshot': {
-      const taken = await engine.snapshots.take(request.items)
+      const taken = await engine.snapshots.take(request.items, request.again)
       log.info({ event: 'volume.snapshot', items: request.items, pausedMs: Math.round(taken.pausedMs) })
       return taken
     }
     case 'volume.resize': {
       const { volumeId, sizeBytes } = request
-      if (!(await engine.snapshots.resize(volumeId, sizeBytes))) return {}
+      if (!(await engine.snapshots.resize(volumeId, sizeBytes)) && !request.again) return {}
       log.info({ event: 'volume.resize', volume: volumeId, sizeBytes })
       // [SBC-3 §4.4.1]: every nexus is told that the capacity has changed.
       await workers.attention({ volumeId, sessionId: 0, condition: 'capacityDataChanged' })
@@ -127,7 +135,7 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
     case 'snapshot.list':
       return engine.snapshots.list()
     case 'snapshot.destroy':
-      await engine.snapshots.destroy(request.snapshotId)
+      await engine.snapshots.destroy(request.snapshotId, request.again)
       log.info({ event: 'snapshot.destroy', snapshot: request.snapshotId })
       return {}
     case 'worker.attach': {
@@ -170,7 +178,11 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
         await engine.flush(request.volumeId)
         return {}
       case 'volume.exclusive':
-        return await engine.operate(request.volumeId, request.operation, new Borrower(request.sessionId, request.port))
+        return await engine.operate(request.volumeId, request.operation, {
+          borrower: new Borrower(request.sessionId, request.port),
+          operationId: request.operationId,
+          again: request.again ?? false,
+        })
       case 'volume.sanitized':
         await engine.sanitized(request.volumeId)
         return {}

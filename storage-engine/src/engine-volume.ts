@@ -5,11 +5,13 @@
 import { rm } from 'node:fs/promises'
 import {
   ControlBlock,
+  type EngineMemory,
   RpcError,
   VOLUME_STAGE,
   type VolumeBase,
   type VolumeDescriptor,
   type VolumeFiles,
+  type VolumeRecord,
   type VolumeSpec,
 } from '@scsipub/contract'
 import { type BaseFiles, SECTOR_BYTES } from '@scsipub/volume'
@@ -19,7 +21,9 @@ import type { Identity } from './identity.js'
 import { PersistentReservations } from './persistent-reservations.js'
 import type { ReservationFile } from './reservation-file.js'
 import { Sanitizer } from './sanitizer.js'
-import { makeEphemeral } from './volume-files.js'
+import type { NoteVolume } from './takeover/engine-notes.js'
+import { NotedMarker } from './takeover/noted-marker.js'
+import { ephemeralFiles, makeEphemeral } from './volume-files.js'
 
 export interface EngineVolume {
   /** Another one when the volume was replaced: not to be kept; nor is `control`, or `store`. */
@@ -51,22 +55,36 @@ export interface VolumeOptions {
   bases: BaseFiles
   /** Where persistent reservations are kept, if the volume outlives a loss of power itself. */
   reservationFile?: ReservationFile
+  memory: EngineMemory
+  /** Tells the supervisor what is to outlive the engine's thread. */
+  note: NoteVolume
+  /** What an engine before had noted of the open volume. The words of its control block are still to be put right (`takeOver`). */
+  taken?: VolumeRecord | undefined
 }
 
 /** The parts that both kinds have. `materialise` is the volume's own. Throws `RpcError` 'damaged'. */
 export function common(
-  { spec, identity, base, opened, bases, reservationFile }: VolumeOptions,
+  { spec, identity, base, opened, bases, reservationFile, memory, note, taken }: VolumeOptions,
   materialise: () => VolumeFiles,
 ): Pick<EngineVolume, 'descriptor' | 'control' | 'exclusion' | 'store' | 'reservations'> {
-  const control = ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
+  const control = taken
+    ? new ControlBlock(taken.descriptor.control)
+    : ControlBlock.create(spec.sizeBytes / SECTOR_BYTES, spec.quotaBytes / SECTOR_BYTES)
   const exclusion = new Exclusion({ control, name: spec.volumeId, opened })
   const descriptor = { spec, identity, base, control: control.shared }
   return {
     descriptor,
     control,
     exclusion,
-    reservations: new PersistentReservations({ control, exclusion, file: reservationFile }),
-    store: new ExclusiveStore({ descriptor, control, bases, materialise }),
+    reservations: new PersistentReservations({
+      control,
+      exclusion,
+      file: reservationFile,
+      note,
+      nextNotice: () => memory.nextNotice(),
+      taken,
+    }),
+    store: new ExclusiveStore({ descriptor, control, bases, memory, materialise }),
   }
 }
 
@@ -76,7 +94,7 @@ export class EphemeralVolume implements EngineVolume {
   readonly exclusion: Exclusion
   readonly store: ExclusiveStore
   readonly reservations: PersistentReservations
-  readonly sanitizer = new Sanitizer(this)
+  readonly sanitizer: Sanitizer
   readonly #directory: string
   readonly #bootId: string
 
@@ -87,8 +105,10 @@ export class EphemeralVolume implements EngineVolume {
     this.exclusion = exclusion
     this.store = store
     this.reservations = reservations
+    this.sanitizer = new Sanitizer(this, new NotedMarker(o.note, o.taken?.sanitize))
     this.#directory = o.directory
     this.#bootId = o.bootId
+    if (control.stage !== VOLUME_STAGE.unwritten) this.descriptor.files = ephemeralFiles(o.directory)
   }
 
   materialise(): VolumeFiles {

@@ -2,7 +2,14 @@
  * The data of one volume for the engine itself: base and overlay read as workers read them, overlay and bitmap written with quota and marks. To be
  * used with the gate closed and nothing in flight. The first use makes the files of a volume that has none, and opens them.
  */
-import { baseOf, type ControlBlock, type VolumeDescriptor, type VolumeFiles, type VolumeSpec } from '@scsipub/contract'
+import {
+  baseOf,
+  type ControlBlock,
+  type EngineMemory,
+  type VolumeDescriptor,
+  type VolumeFiles,
+  type VolumeSpec,
+} from '@scsipub/contract'
 import { type Base, type BaseFiles, ChargedWriter, Provisioning, SectorStore } from '@scsipub/volume'
 
 export class ExclusiveStore {
@@ -11,17 +18,20 @@ export class ExclusiveStore {
   readonly #sectors: SectorStore
   readonly #writer: ChargedWriter
   readonly #control: ControlBlock
+  readonly #memory: EngineMemory
 
   /** `materialise` gives the files, and makes them when there are none; throws `RpcError`. */
   constructor(o: {
     descriptor: VolumeDescriptor
     control: ControlBlock
     bases: BaseFiles
+    memory: EngineMemory
     materialise: () => VolumeFiles
   }) {
     const { spec } = o.descriptor
     this.#spec = spec
     this.#control = o.control
+    this.#memory = o.memory
     this.#materialise = o.materialise
     this.#sectors = new SectorStore(o.bases, baseOf(o.descriptor))
     this.#writer = new ChargedWriter(this.#sectors, o.control, spec)
@@ -34,10 +44,17 @@ export class ExclusiveStore {
     return target
   }
 
-  /** Writes whole sectors; see `ChargedWriter.write`. Throws VolumeError, and as `open`. */
-  write(position: number, { buffer, byteOffset, length }: Uint8Array): void {
+  /**
+   * Writes whole sectors; see `ChargedWriter.write`. All of them are written, also if the thread is ended meanwhile (`EngineMemory.recorded`), and with them the
+   * operation that was begun counts as done. Throws VolumeError, and as `open`.
+   */
+  write(position: number, data: Uint8Array): void {
     this.open()
-    this.#writer.write(position, Buffer.from(buffer as ArrayBuffer, byteOffset, length), 0, length)
+    const { buffer, byteOffset, length } = data
+    this.#memory.recorded(this.#spec.volumeId, position, data, () => {
+      this.#writer.write(position, Buffer.from(buffer as ArrayBuffer, byteOffset, length), 0, length)
+      this.#control.endOperation()
+    })
   }
 
   /** Makes sure that a write of `length` bytes at `position` finds quota and room. Throws VolumeError 'space', and as `open`. */

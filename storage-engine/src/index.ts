@@ -1,4 +1,3 @@
 export { DataDirectoryError } from './data-directory.js'
 export type { EngineVolume } from './engine-volume.js'
-export type { StorageEngineData } from './main.js'
 export { type EngineOptions, StorageEngine } from './storage-engine.js'

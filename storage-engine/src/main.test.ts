@@ -3,10 +3,12 @@ import { isMainThread, MessageChannel, parentPort, threadId, Worker, workerData 
 import {
   type BorrowerRequest,
   ControlBlock,
+  EngineMemory,
   type EngineNotice,
   type EngineReplies,
   type EngineRequest,
   Requester,
+  type StorageEngineData,
   type VolumeDescriptor,
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
@@ -156,7 +158,8 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
   })
 
   function start(dataDir: string): { worker: Worker; supervisor: Requester<EngineRequest, EngineReplies> } {
-    const worker = new Worker(new URL('./main.js', import.meta.url), { workerData: { dataDir, logLevel: 'silent' } })
+    const worker = new Worker(new URL('./main.js', import.meta.url))
+    worker.postMessage({ dataDir, logLevel: 'silent', memory: new EngineMemory().shared } satisfies StorageEngineData)
     const supervisor = new Requester<EngineRequest, EngineReplies>(worker)
     worker.on('message', message => supervisor.accept(message))
     return { worker, supervisor }

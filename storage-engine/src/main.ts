@@ -1,28 +1,47 @@
 /**
- * The storage engine's thread: `new Worker(main.js, { workerData: { dataDir, logLevel } })`. A data directory that cannot be
- * used ends it with one line; the parent gets it as the worker's 'error' event.
+ * The storage engine's thread: `new Worker(main.js)`, and then a message with `StorageEngineData`, so that a thread can be made ready before it is needed. A data
+ * directory that cannot be used ends it with one line; the parent gets it as the worker's 'error' event.
  */
-import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { logFormat } from '@scsipub/contract'
+import { readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads'
+import { EngineMemory, type EngineNote, logFormat, type StorageEngineData } from '@scsipub/contract'
 import { pino } from 'pino'
 import { serveSupervisor, WorkerPorts } from './engine-ports.js'
 import { StorageEngine } from './storage-engine.js'
 
-/** What the parent gives the thread. */
-export interface StorageEngineData {
-  dataDir: string
-  logLevel: string
-}
+/** So often the supervisor sees that the event loop turns. */
+const BEAT_MS = 200
 
 if (isMainThread || !parentPort) throw new Error('the storage engine is started as a worker thread by the supervisor')
 const port = parentPort
-const { dataDir, logLevel } = workerData as StorageEngineData
-const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
-const workers = new WorkerPorts()
-const engine = new StorageEngine({
-  dataDir,
-  notify: notice => workers.notify(notice),
-  replaced: descriptor => workers.replaced(descriptor),
-})
-log.info({ event: 'engine.ready', dataDir })
-serveSupervisor(port, { engine, workers, log }, () => port.close())
+// Whatever comes next is heard, since all is in place when this returns.
+port.once('message', (data: StorageEngineData) => begin(port, data))
+
+function begin(port: MessagePort, { dataDir, logLevel, memory: shared, taken }: StorageEngineData): void {
+  const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
+  const memory = new EngineMemory(shared)
+  const beating = setInterval(() => memory.beat(), BEAT_MS).unref()
+  const workers = new WorkerPorts(() => memory.nextNotice())
+  const tell = (note: EngineNote): void => port.postMessage(note)
+  const engine = new StorageEngine({
+    dataDir,
+    memory,
+    notify: notice => workers.notify(notice),
+    replaced: descriptor => workers.replaced(descriptor),
+    notes: {
+      note: (volumeId, changed) => tell({ kind: 'volume.noted', volumeId, changed }),
+      forget: volumeId => tell({ kind: 'volume.forgotten', volumeId }),
+    },
+    onLoss: (volumeId, error) => log.error({ event: 'volume.lost', volume: volumeId, err: error }),
+    ...(taken && { taken }),
+  })
+  const lockFd = engine.shareLock()
+  const taskId = Number(basename(readlinkSync('/proc/thread-self')))
+  tell({ kind: 'engine.ready', taskId, ...(lockFd !== undefined && { lockFd }) })
+  log.info({ event: 'engine.ready', dataDir, ...(taken && { taken: taken.length }) })
+  serveSupervisor(port, { engine, workers, log }, () => {
+    clearInterval(beating)
+    port.close()
+  })
+}

@@ -6,42 +6,81 @@
  * anybody acts on it, or a loss of power could still undo it.
  */
 import { statSync } from 'node:fs'
-import { RpcError, type VolumeSpec } from '@scsipub/contract'
+import { type EngineMemory, RpcError, type VolumeBase, type VolumeRecord, type VolumeSpec } from '@scsipub/contract'
 import { type BaseFiles, isOutOfSpace, SECTOR_BYTES } from '@scsipub/volume'
 import { type DataDirectory, syncDirectory } from './data-directory.js'
 import { settle } from './durable-bitmap.js'
-import { newIdentity } from './identity.js'
+import { type Identity, newIdentity } from './identity.js'
 import { closeFiles, type OpenFiles, openFiles, PersistentVolume } from './persistent-volume.js'
 import { ReservationFile } from './reservation-file.js'
 import { hasNext, removeNext, setLength } from './snapshots/next-files.js'
 import { baseOfNew, baseOfVolume } from './snapshots/volume-base.js'
 import { type Sync, syncData } from './sync.js'
+import type { NoteVolume } from './takeover/engine-notes.js'
+import { successorOnDisk } from './takeover/successor-on-disk.js'
 import { exists, filesIn, makePersistent } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
 import { conflict } from './volume-spec.js'
 
-/**
- * Opens a persistent volume, making it if there is none. Throws `RpcError`: 'space', 'io', 'mismatch' (exists with other
- * properties) or 'damaged'; the volume alone is refused then.
- */
-export async function openPersistent(o: {
+export interface OpenOptions {
   directory: DataDirectory
   spec: VolumeSpec
   bootId: string
   opened: () => void
   bases: BaseFiles
+  memory: EngineMemory
+  note: NoteVolume
   sync?: Sync
-}): Promise<PersistentVolume> {
-  const { directory, spec, bootId, opened, bases } = o
+}
+
+/**
+ * Opens a persistent volume, making it if there is none. Throws `RpcError`: 'space', 'io', 'mismatch' (exists with other
+ * properties) or 'damaged'; the volume alone is refused then.
+ */
+export async function openPersistent(o: OpenOptions): Promise<PersistentVolume> {
+  const { directory, spec } = o
   const { volumeId } = spec
   if (!exists(directory, volumeId)) {
     baseOfNew(directory, spec)
-    makePersistent(directory, { format: 1, spec, identity: newIdentity() }, bootId)
+    makePersistent(directory, { format: 1, spec, identity: newIdentity() }, o.bootId)
   }
   const manifest = readManifest(directory.volume(volumeId), volumeId)
   const differs = conflict(manifest.spec, spec)
   if (differs) throw new RpcError('mismatch', differs)
-  const base = baseOfVolume(directory, manifest)
+  return openFound(o, { spec, identity: manifest.identity, base: baseOfVolume(directory, manifest) }, async volume => {
+    await volume.takeStock()
+    volume.sanitizer.resume()
+  })
+}
+
+/**
+ * Opens a volume that is in use, for an engine that takes over from one that died. What is in the control block stays, and may still have to be put right
+ * (`take-over.ts`), unless the files have been replaced already: then there is another one. Throws as `openPersistent`.
+ */
+export async function openTaken(o: Omit<OpenOptions, 'spec'>, taken: VolumeRecord): Promise<PersistentVolume> {
+  const { volumeId, quotaBytes } = taken.descriptor.spec
+  const manifest = readManifest(o.directory.volume(volumeId), volumeId)
+  const spec = { ...manifest.spec, quotaBytes }
+  const found = { spec, identity: manifest.identity, base: baseOfVolume(o.directory, manifest) }
+  const present = successorOnDisk(taken, found, o.note) ?? taken
+  return openFound({ ...o, spec }, { ...found, taken: present }, async volume => volume.takeUpMarks())
+}
+
+interface Found {
+  readonly spec: VolumeSpec
+  readonly identity: Identity
+  readonly base: VolumeBase
+  readonly taken?: VolumeRecord
+}
+
+/** `ready` is called when the volume is open, before anybody has it; when it fails, the volume is closed again. */
+async function openFound(
+  o: OpenOptions,
+  { spec, identity, base, taken }: Found,
+  ready: (volume: PersistentVolume) => Promise<void>,
+): Promise<PersistentVolume> {
+  const { directory, bootId, opened, bases, memory, note } = o
+  const { volumeId } = spec
   const paths = filesIn(directory.volume(volumeId))
   let files: OpenFiles | undefined
   try {
@@ -52,10 +91,13 @@ export async function openPersistent(o: {
     files = openFiles(paths, spec.sizeBytes)
     const volume = new PersistentVolume({
       spec,
-      identity: manifest.identity,
+      identity,
       base,
       opened,
       bases,
+      memory,
+      note,
+      taken,
       paths,
       files,
       trusted,
@@ -63,8 +105,7 @@ export async function openPersistent(o: {
       sync: o.sync ?? syncData,
     })
     try {
-      await volume.takeStock()
-      volume.sanitizer.resume()
+      await ready(volume)
     } catch (error) {
       volume.closeUnused()
       throw error

@@ -35,7 +35,9 @@ interface Store {
 function unitOf(file?: Store) {
   const control = ControlBlock.create(2048, 0)
   const exclusion = new Exclusion({ control, name: 'disk', opened: () => {} })
-  return { control, reservations: new PersistentReservations({ control, exclusion, file }) }
+  let last = 0
+  const numbers = { note: () => {}, nextNotice: () => ++last, taken: undefined }
+  return { control, reservations: new PersistentReservations({ control, exclusion, file, ...numbers }) }
 }
 
 t.test('a port has its access with whichever session [SPC-4 §5.13.7]', async t => {

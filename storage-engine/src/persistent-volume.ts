@@ -9,6 +9,7 @@ import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   type ControlBlock,
+  type EngineMemory,
   RpcError,
   VOLUME_STAGE,
   type VolumeBase,
@@ -26,6 +27,7 @@ import type { PersistentReservations } from './persistent-reservations.js'
 import { SanitizeMarker } from './sanitize-marker.js'
 import { Sanitizer } from './sanitizer.js'
 import type { Sync } from './sync.js'
+import type { NoteVolume } from './takeover/engine-notes.js'
 import type { PersistentFiles } from './volume-files.js'
 import { WriteIntent } from './write-intent.js'
 
@@ -49,6 +51,8 @@ export class PersistentVolume implements EngineVolume {
   #files: OpenFiles
   readonly #sync: Sync
   readonly #intent: WriteIntent
+  readonly #memory: EngineMemory
+  readonly #note: NoteVolume
   readonly #commit = new GroupCommit(() => this.#flushOnce())
   #ending = false
   #failed: string | undefined
@@ -62,7 +66,7 @@ export class PersistentVolume implements EngineVolume {
     const { descriptor, control, exclusion, store, reservations } = common(o, () => this.materialise())
     this.descriptor = { ...descriptor, files: { overlayPath: o.paths.overlayPath, bitmapPath: o.paths.bitmapPath } }
     this.control = control
-    this.control.stage = VOLUME_STAGE.materialised
+    if (!o.taken) this.control.stage = VOLUME_STAGE.materialised
     this.exclusion = exclusion
     this.store = store
     this.sanitizer = new Sanitizer(this, new SanitizeMarker(dirname(o.paths.overlayPath)))
@@ -73,11 +77,19 @@ export class PersistentVolume implements EngineVolume {
     this.#files = o.files
     this.#sync = o.sync
     this.#intent = new WriteIntent(o.paths.intentPath, o.sync)
+    this.#memory = o.memory
+    this.#note = o.note
+    if (control.flushFailed) this.#failed = 'a flush has lost data before; flushes fail until it is opened again'
+  }
+
+  /** Counts what a flush of an engine before had taken up and perhaps not brought to the disk as changed, whatever the durable bitmap looks like. */
+  takeUpMarks(): void {
+    for (const page of this.control.markTakenUp()) this.#unsure.add(page)
   }
 
   /**
    * Takes stock of what the bitmaps say, and finishes an atomic write that was interrupted. To be called once, before anybody borrows the
-   * volume.
+   * volume, or with the gate closed and nothing in flight.
    */
   async takeStock(): Promise<void> {
     const pending = await this.#intent.pending()
@@ -85,6 +97,7 @@ export class PersistentVolume implements EngineVolume {
     await this.#files.durable.compare(this.#files.bitmap, this.control)
     if (!pending) return
     await this.flush()
+    this.control.endOperation()
     await this.#intent.clear()
   }
 
@@ -121,6 +134,7 @@ export class PersistentVolume implements EngineVolume {
     try {
       await this.#intent.clear()
     } catch (error) {
+      this.control.setFlushFailed()
       this.#failed = `the intent of an atomic write cannot be cleared; flushes fail until it is opened again (${(error as Error).message})`
       throw this.#io(this.#failed)
     }
@@ -182,17 +196,26 @@ export class PersistentVolume implements EngineVolume {
     this.#synced = false
     const next = control.successor(spec.sizeBytes / SECTOR_BYTES, overlay)
     next.stage = VOLUME_STAGE.materialised
-    this.descriptor = { ...this.descriptor, spec, base, control: next.shared }
+    const descriptor = { ...this.descriptor, spec, base, control: next.shared }
+    // Before anybody goes by it: whoever takes over knows both blocks, and that the old one is not to be used.
+    this.#note({ descriptor, replaced: control.shared })
+    this.descriptor = descriptor
     this.store = new ExclusiveStore({
       descriptor: this.descriptor,
       control: next,
       bases: this.#bases,
+      memory: this.#memory,
       materialise: () => this.materialise(),
     })
     this.control = next
     this.exclusion.follow(next)
     this.reservations.follow(next)
     control.stage = VOLUME_STAGE.replaced
+  }
+
+  /** Everybody goes by the present control block. */
+  replacementKnown(): void {
+    this.#note({ replaced: undefined })
   }
 
   /** Closes it as it is, since nobody can say what its directory holds. Within `settled`, with the gate closed. */
@@ -216,7 +239,7 @@ export class PersistentVolume implements EngineVolume {
     try {
       const changed = durable.changed(bitmap, pages, this.#unsure)
       await this.#syncOverlay(overlayFd)
-      if (changed.length === 0 && this.#synced) return
+      if (changed.length === 0 && this.#synced) return this.control.flushed()
       for (const page of changed) {
         this.#unsure.add(page.page)
         durable.write(page)
@@ -224,6 +247,7 @@ export class PersistentVolume implements EngineVolume {
       await this.#sync(durable.fd)
       this.#unsure.clear()
       this.#synced = true
+      this.control.flushed()
     } catch (error) {
       for (const page of pages) this.control.markDirty(page)
       throw error instanceof RpcError ? error : this.#io((error as Error).message)
@@ -234,6 +258,7 @@ export class PersistentVolume implements EngineVolume {
     try {
       await this.#sync(fd)
     } catch (error) {
+      this.control.setFlushFailed()
       this.#failed = `a sync of its data has failed, so data may be lost; flushes fail until it is opened again (${(error as Error).message})`
       throw this.#io(this.#failed)
     }

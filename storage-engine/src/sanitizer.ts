@@ -29,15 +29,17 @@ export interface SanitizedVolume {
   flush(): Promise<void>
 }
 
+type Marker = Pick<SanitizeMarker, 'write' | 'remove' | 'read'>
+
 export class Sanitizer {
   readonly #volume: SanitizedVolume
-  readonly #marker: SanitizeMarker | undefined
+  readonly #marker: Marker
   #plan: SanitizePlan | undefined
   #running: Promise<void> = Promise.resolve()
   #stopping = false
 
-  /** Without a `marker`, for a volume that does not outlive the server. */
-  constructor(volume: SanitizedVolume, marker?: SanitizeMarker) {
+  /** `marker`: where it is noted for whoever comes after this engine. */
+  constructor(volume: SanitizedVolume, marker: Marker) {
     this.#volume = volume
     this.#marker = marker
   }
@@ -58,7 +60,7 @@ export class Sanitizer {
       return { restricted: false }
     const provisioning = store.provisioning()
     try {
-      this.#marker?.write(plan, false)
+      this.#marker.write(plan, false)
     } catch (error) {
       throw writeFailure('the mark of a sanitize operation', error)
     }
@@ -68,11 +70,14 @@ export class Sanitizer {
 
   /** Takes up what an earlier server left; to be called before anybody borrows the volume. Throws when the mark is damaged. */
   resume(): void {
-    const found = this.#marker?.read()
+    const { control } = this.#volume
+    const found = this.#marker.read()
+    // The mark goes before the stage does: whoever died in between had finished.
+    if (!found && isSanitizing(control)) control.stage = VOLUME_STAGE.materialised
     if (!found) return
     if (!found.failed) return this.#start(found.plan, this.#volume.store.provisioning())
     this.#plan = found.plan
-    this.#volume.control.stage = VOLUME_STAGE.sanitizeFailed
+    control.stage = VOLUME_STAGE.sanitizeFailed
   }
 
   /** Gives a failed operation up, where its asking allowed that; the gate must be closed. GOOD when none has failed. Throws VolumeError. */
@@ -81,7 +86,7 @@ export class Sanitizer {
     if (control.stage !== VOLUME_STAGE.sanitizeFailed) return { restricted: false }
     if (!this.#plan?.allowExit) return { restricted: true }
     try {
-      this.#marker?.remove()
+      this.#marker.remove()
     } catch (error) {
       throw writeFailure('the mark of a sanitize operation', error)
     }
@@ -136,7 +141,7 @@ export class Sanitizer {
       if (!this.#stopping) await this.#volume.flush()
     }
     if (this.#stopping) return
-    this.#marker?.remove()
+    this.#marker.remove()
     control.stage = VOLUME_STAGE.materialised
   }
 
@@ -144,9 +149,13 @@ export class Sanitizer {
     if (this.#stopping) return
     this.#volume.control.stage = VOLUME_STAGE.sanitizeFailed
     try {
-      this.#marker?.write(plan, true)
+      this.#marker.write(plan, true)
     } catch {
       // The mark that is there makes the next opening try again, which is as safe.
     }
   }
+}
+
+function isSanitizing({ stage }: ControlBlock): boolean {
+  return stage === VOLUME_STAGE.sanitizing || stage === VOLUME_STAGE.sanitizeFailed
 }

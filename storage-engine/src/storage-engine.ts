@@ -2,7 +2,11 @@
  * The engine: which volumes are open, and who is to be told. It knows nothing of threads and messages, so tests run it
  * as it is.
  */
+import { rmSync } from 'node:fs'
 import {
+  type Borrower,
+  ControlBlock,
+  EngineMemory,
   type EngineNotice,
   type ExclusiveName,
   type ExclusiveOperation,
@@ -12,6 +16,7 @@ import {
   VOLUME_STAGE,
   type VolumeDescriptor,
   type VolumeFiles,
+  type VolumeRecord,
   type VolumeSpec,
 } from '@scsipub/contract'
 import { BaseFiles } from '@scsipub/volume'
@@ -19,11 +24,13 @@ import { currentBootId, DataDirectory } from './data-directory.js'
 import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
 import { carryOut, translated } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
-import { openPersistent } from './open-persistent.js'
+import { openPersistent, openTaken } from './open-persistent.js'
 import { Snapshots } from './snapshots/snapshots.js'
 import { SwitchJournal } from './snapshots/switch-journal.js'
 import { baseOfNew } from './snapshots/volume-base.js'
 import type { Sync } from './sync.js'
+import { type EngineNotes, NO_NOTES } from './takeover/engine-notes.js'
+import { giveUp, letGo, takeOver } from './takeover/take-over.js'
 import { UnitState } from './unit-state.js'
 import { exists, removePersistent } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
@@ -34,12 +41,32 @@ const END_TIMEOUT_MS = 4_000
 /** How long after its asking an exclusive operation may begin. Initiators give up on COMPARE AND WRITE after 8 s. */
 const EXCLUSIVE_TIMEOUT_MS = 4_000
 
+/** Operations that must not be done twice, when it is not known whether they were done. */
+const ONCE: ReadonlySet<ExclusiveName> = new Set(['compareAndWrite', 'orWrite', 'writeAtomic'])
+/** More engines in a row than one operation can be unlucky with. */
+const MAX_DONE_OPERATIONS = 16
+
+/** Who asks for an operation, with his number for it; `again` when he may have asked an engine before. */
+export interface Asking {
+  readonly borrower?: Borrower
+  readonly operationId?: number
+  readonly again?: boolean
+}
+
 export interface EngineOptions {
   dataDir: string
   /** Tells every attached worker. */
   notify: (notice: EngineNotice) => void
   /** Gives every attached worker the new descriptor of a volume that was replaced; resolves when all go by it. Without it they ask for it at their next I/O. */
   replaced?: (descriptor: VolumeDescriptor) => Promise<void>
+  /** Where what is to outlive the engine is told. */
+  notes?: EngineNotes
+  /** Memory that outlives the engine. */
+  memory?: EngineMemory
+  /** Volumes that are open, by the notes of an engine that has died: the server holds the data directory, and its workers go on with them. */
+  taken?: readonly VolumeRecord[]
+  /** Called with what makes a volume unusable that was to be taken over. */
+  onLoss?: (volumeId: string, error: unknown) => void
   /** The kernel's, unless a test simulates another start of the machine. */
   bootId?: string
   /** fdatasync, unless a test makes it fail. */
@@ -55,6 +82,10 @@ export class StorageEngine {
   readonly #endings = new Map<string, Promise<void>>()
   /** Of volumes whose unit is, or was, not as usual. */
   readonly #units = new WeakMap<EngineVolume, UnitState>()
+  readonly #notes: EngineNotes
+  readonly #memory: EngineMemory
+  /** Operations that engines before this one have done, by their askers' numbers. */
+  readonly #doneBefore = new Set<number>()
   readonly snapshots: Snapshots
   #closing = false
 
@@ -62,7 +93,11 @@ export class StorageEngine {
   constructor(options: EngineOptions) {
     this.#options = options
     this.#bootId = options.bootId ?? currentBootId()
-    const directory = new DataDirectory(options.dataDir)
+    this.#notes = options.notes ?? NO_NOTES
+    this.#memory = options.memory ?? new EngineMemory()
+    const { taken } = options
+    const taking = taken?.filter(({ descriptor }) => new ControlBlock(descriptor.control).stage !== VOLUME_STAGE.gone)
+    const directory = new DataDirectory(options.dataDir, taking && new Set(taking.map(idOf)))
     this.#directory = directory
     this.snapshots = new Snapshots({
       directory,
@@ -72,11 +107,79 @@ export class StorageEngine {
       volume: volumeId => this.#get(volumeId),
       volumes: () => this.#volumes.values(),
     })
+    for (const record of taken ?? []) if (!taking?.includes(record)) this.#notes.forget(idOf(record))
+    this.#takeAll(taking ?? [])
+  }
+
+  /** The one with the redo record goes first: until it has been written again, nobody may make another. */
+  #takeAll(records: readonly VolumeRecord[]): void {
+    const redo = this.#memory.redo()
+    const first = records.find(record => idOf(record) === redo?.volumeId)
+    if (!first) this.#memory.clearRedo()
+    const before = first ? this.#take(first) : undefined
+    for (const record of records) if (record !== first) void this.#take(record, before)
+  }
+
+  #take(record: VolumeRecord, before?: Promise<unknown>): Promise<unknown> {
+    const volumeId = idOf(record)
+    const over = () => this.#takeOver(record)
+    const taking = before === undefined ? over() : before.then(over)
+    this.#volumes.set(volumeId, taking)
+    return taking.catch((error: unknown) => {
+      // It stays refused: what reservations left to whom is not forgotten by opening it anew.
+      giveUp(record)
+      this.#options.onLoss?.(volumeId, error)
+    })
+  }
+
+  async #takeOver(record: VolumeRecord): Promise<EngineVolume> {
+    const volumeId = idOf(record)
+    const note = (changed: Partial<VolumeRecord>) => this.#notes.note(volumeId, changed)
+    await this.snapshots.ready(volumeId)
+    const volume = await this.#openTaken(record)
+    const held = record.holder !== undefined || (record.prevents?.length ?? 0) > 0 || volume.control.holder !== 0
+    const unit = held ? new UnitState(volume, note, record) : undefined
+    if (unit) this.#units.set(volume, unit)
+    await takeOver(volume, unit, this.#memory)
+    const { doneOperation } = volume.control
+    const doneOperations = [...(record.doneOperations ?? [])]
+    if (doneOperation !== undefined) doneOperations.push(doneOperation)
+    for (const operationId of doneOperations) this.#doneBefore.add(operationId)
+    note({ doneOperations: doneOperations.slice(-MAX_DONE_OPERATIONS), replaced: undefined })
+    if (record.replaced) letGo(record.replaced)
+    if (volume.descriptor.control !== record.descriptor.control) {
+      letGo(record.descriptor.control)
+      void this.#options.replaced?.(volume.descriptor)
+    }
+    return volume
+  }
+
+  async #openTaken(record: VolumeRecord): Promise<EngineVolume> {
+    const { spec, identity, base } = record.descriptor
+    const common = this.#commonOptions(spec.volumeId)
+    if (spec.persistence === 'persistent') return openTaken(common, record)
+    const directory = this.#directory.ephemeral(spec.volumeId)
+    // The engine before may have died while it made the files; nobody has them.
+    if (new ControlBlock(record.descriptor.control).stage === VOLUME_STAGE.unwritten)
+      rmSync(directory, { recursive: true, force: true })
+    return new EphemeralVolume({
+      ...common,
+      spec,
+      identity,
+      base: base ?? baseOfNew(this.#directory, spec),
+      directory,
+      taken: record,
+    })
   }
 
   /** Volumes open now. */
   get count(): number {
     return this.#volumes.size
+  }
+
+  /** See `DataDirectory.shareLock`. */
+  shareLock(): number | undefined {
+    return this.#directory.shareLock()
   }
 
   /** Where workers keep the data that tokens stand for. */
@@ -127,28 +230,32 @@ export class StorageEngine {
   async #open(spec: VolumeSpec): Promise<EngineVolume> {
     const { volumeId } = spec
     this.snapshots.requireLasting(spec.baseSnapshot)
-    const opened = () => this.#options.notify({ kind: 'gate.opened', volumeId })
-    const { sync } = this.#options
-    if (spec.persistence === 'ephemeral') {
-      const directory = this.#directory.ephemeral(volumeId)
-      return new EphemeralVolume({
-        spec,
-        identity: newIdentity(),
-        base: baseOfNew(this.#directory, spec),
-        opened,
-        bases: this.#bases,
-        directory,
-        bootId: this.#bootId,
-      })
-    }
-    return openPersistent({
+    const common = this.#commonOptions(volumeId)
+    const volume =
+      spec.persistence === 'persistent'
+        ? await openPersistent({ ...common, spec })
+        : new EphemeralVolume({
+            ...common,
+            spec,
+            identity: newIdentity(),
+            base: baseOfNew(this.#directory, spec),
+            directory: this.#directory.ephemeral(volumeId),
+          })
+    this.#notes.note(volumeId, { descriptor: volume.descriptor })
+    return volume
+  }
+
+  #commonOptions(volumeId: string) {
+    const { sync, notify } = this.#options
+    return {
       directory: this.#directory,
-      spec,
       bootId: this.#bootId,
-      opened,
+      opened: () => notify({ kind: 'gate.opened', volumeId }),
       bases: this.#bases,
+      memory: this.#memory,
+      note: (changed: Partial<VolumeRecord>) => this.#notes.note(volumeId, changed),
       ...(sync && { sync }),
-    })
+    }
   }
 
   /** The descriptor of an open volume as it is now. Rejects with `RpcError` 'gone'. */
@@ -186,10 +293,21 @@ export class StorageEngine {
     return this.#get(volumeId)
   }
 
+  /** Whether the volume is open, or is being opened. */
+  has(volumeId: string): boolean {
+    return this.#volumes.has(volumeId)
+  }
+
+  /** All volumes that are open. */
+  async all(): Promise<EngineVolume[]> {
+    const opened = await Promise.allSettled(this.#volumes.values())
+    return opened.flatMap(volume => (volume.status === 'fulfilled' ? [volume.value] : []))
+  }
+
   /** The state of the volume's logical unit. Rejects with `RpcError` 'gone'. */
   async unit(volumeId: string): Promise<UnitState> {
     const volume = await this.#get(volumeId)
-    const unit = this.#units.get(volume) ?? new UnitState(volume)
+    const unit = this.#units.get(volume) ?? new UnitState(volume, changed => this.#notes.note(volumeId, changed))
     this.#units.set(volume, unit)
     return unit
   }
@@ -201,12 +319,17 @@ export class StorageEngine {
   async operate(
     volumeId: string,
     operation: ExclusiveOperation,
-    borrower = NOBODY,
+    { borrower = NOBODY, operationId = 0, again = false }: Asking = {},
   ): Promise<ExclusiveResults[ExclusiveName]> {
     const volume = await this.#get(volumeId)
+    if (again && this.#doneBefore.has(operationId)) return {}
     const action = () => {
+      // Its own, begun by the engine before: two cannot be under way.
+      if (again && operation.name === 'sanitize' && volume.control.stage === VOLUME_STAGE.sanitizing)
+        return { restricted: false }
       const refusal = volume.control.refuses(borrower, operation.name !== 'lbaStatus')
       if (refusal !== undefined) throw new RpcError(refusal, `volume ${volumeId} is not for this session now`)
+      if (ONCE.has(operation.name)) volume.control.beginOperation(operationId)
       return carryOut(volume, operation)
     }
     return volume.exclusion.run(action, EXCLUSIVE_TIMEOUT_MS, { countQueue: true })
@@ -253,7 +376,10 @@ export class StorageEngine {
     try {
       await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
     } finally {
-      if (volume.control.stage === VOLUME_STAGE.gone) this.#volumes.delete(volumeId)
+      if (volume.control.stage === VOLUME_STAGE.gone) {
+        this.#volumes.delete(volumeId)
+        this.#notes.forget(volumeId)
+      }
     }
   }
 
@@ -296,4 +422,8 @@ export class StorageEngine {
     if (!volume) throw new RpcError('gone', `volume ${volumeId} is not open; open it first`)
     return volume
   }
+}
+
+function idOf({ descriptor }: VolumeRecord): string {
+  return descriptor.spec.volumeId
 }

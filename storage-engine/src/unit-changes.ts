@@ -9,9 +9,9 @@ type Change = Extract<BorrowerRequest, { kind: 'unit.change' }>
 /** Establishes a unit attention for every session on the volume but one; resolves when all workers have. */
 type Tell = (what: { volumeId: string; sessionId: number; condition: SharedUnitAttention }) => Promise<void>
 
-/** Answers `unit.change`. Rejects with `RpcError`, see `UnitChange`. */
+/** Answers `unit.change`. What an engine before may have done is done again, and told again. Rejects with `RpcError`, see `UnitChange`. */
 export async function changeUnit(engine: StorageEngine, request: Change, slot: number, tell: Tell): Promise<void> {
-  const { volumeId, sessionId, port, change } = request
+  const { volumeId, sessionId, port, change, again = false } = request
   const unit = await engine.unit(volumeId)
   const { reservations } = await engine.volume(volumeId)
   const nexus = { sessionId, slot }
@@ -22,14 +22,14 @@ export async function changeUnit(engine: StorageEngine, request: Change, slot: n
       if (isPlain(reservations.compatibleReserve(port))) unit.release(sessionId)
       return
     case 'setMode':
-      if (unit.setMode(change)) await tell({ volumeId, sessionId, condition: 'modeParametersChanged' })
+      if (unit.setMode(change) || again) await tell({ volumeId, sessionId, condition: 'modeParametersChanged' })
       return
     case 'prevent':
       return unit.prevent(nexus, change.prevented)
     case 'eject':
       return unit.eject()
     case 'load':
-      if (unit.load()) await tell({ volumeId, sessionId, condition: 'mediumMayHaveChanged' })
+      if (unit.load() || again) await tell({ volumeId, sessionId, condition: 'mediumMayHaveChanged' })
       return
   }
 }

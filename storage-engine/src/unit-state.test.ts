@@ -11,7 +11,7 @@ const two = { sessionId: 2, slot: 1 }
 function unitOf() {
   const control = ControlBlock.create(2048, 0)
   const exclusion = new Exclusion({ control, name: 'disk', opened: () => {} })
-  return { control, exclusion, unit: new UnitState({ control, exclusion }) }
+  return { control, exclusion, unit: new UnitState({ control, exclusion }, () => {}) }
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -117,7 +117,7 @@ t.test('a reset brings everything back but the medium [SAM-5 §6.3.3]', async t 
 t.test('I/O that does not end makes a reservation fail as busy, with nothing reserved', async t => {
   const { control } = unitOf()
   const busy = { run: () => Promise.reject(new RpcError('busy', 'test')) }
-  const unit = new UnitState({ control, exclusion: busy })
+  const unit = new UnitState({ control, exclusion: busy }, () => {})
   t.equal(await codeOf(unit.reserve(one)), 'busy')
   t.equal(control.holder, 0)
   t.equal(await codeOf(unit.reserve(two)), 'busy', 'the other one does not meet a ghost')

@@ -1,16 +1,15 @@
 /**
  * The state of one logical unit that its nexuses share: reservation [SPC-2 §7.21], mode parameters, the medium and who prevents its removal.
- * What workers need at every command stands in the control block; who holds what, here. Nothing of it outlives the volume's closing.
+ * What workers need at every command stands in the control block; who holds what, here. Nothing of it outlives the volume's closing; the engine's
+ * end it does, by notes to the supervisor.
  *
  * A nexus is a session id; the worker's slot is kept with it, since a dead worker cannot give anything back.
  */
-import { type ControlBlock, RpcError, UNIT_STATE } from '@scsipub/contract'
+import { type ControlBlock, type NexusRecord, RpcError, UNIT_STATE, type VolumeRecord } from '@scsipub/contract'
 import type { Exclusion } from './exclusion.js'
+import type { NoteVolume } from './takeover/engine-notes.js'
 
-export interface Nexus {
-  readonly sessionId: number
-  readonly slot: number
-}
+export type Nexus = NexusRecord
 
 /** A reservation that waits for I/O in flight, and whether its session is gone meanwhile. */
 interface Claim extends Nexus {
@@ -27,8 +26,24 @@ export class UnitState {
   /** By session. */
   readonly #prevents = new Map<number, Nexus>()
 
-  constructor(volume: { readonly control: ControlBlock; readonly exclusion: Pick<Exclusion, 'run'> }) {
+  readonly #note: NoteVolume
+
+  /** `taken`: what an engine before had noted. */
+  constructor(
+    volume: { readonly control: ControlBlock; readonly exclusion: Pick<Exclusion, 'run'> },
+    note: NoteVolume,
+    taken?: Pick<VolumeRecord, 'holder' | 'prevents'>,
+  ) {
     this.#volume = volume
+    this.#note = note
+    this.#holder = taken?.holder
+    for (const nexus of taken?.prevents ?? []) this.#prevents.set(nexus.sessionId, nexus)
+  }
+
+  /** Makes the control block say who holds the unit; with the gate closed, unless it says so already or nobody does. */
+  apply(): void {
+    const holder = this.#holder?.sessionId ?? 0
+    if (this.#control.holder !== holder) this.#control.holder = holder
   }
 
   /** The volume's of this moment: it may be replaced. */
@@ -50,8 +65,7 @@ export class UnitState {
         if (claim.void) throw new RpcError('gone', 'the session has ended')
         this.#requireFree(claim)
         if (!mayReserve()) return
-        this.#holder = { sessionId, slot }
-        this.#control.holder = sessionId
+        this.#setHolder({ sessionId, slot })
       }, TIMEOUT_MS)
     } finally {
       this.#claims.delete(claim)
@@ -61,8 +75,14 @@ export class UnitState {
   /** Gives up the session's reservation, if it has one; that of another stays [SPC-2 §7.16]. */
   release(sessionId: number): void {
     if (this.#holder?.sessionId !== sessionId) return
-    this.#holder = undefined
-    this.#control.holder = 0
+    this.#setHolder(undefined)
+  }
+
+  /** Noted first: whoever takes over makes the control block agree. */
+  #setHolder(holder: Nexus | undefined): void {
+    this.#note({ holder })
+    this.#holder = holder
+    this.#control.holder = holder?.sessionId ?? 0
   }
 
   /** Sets the mode parameters; tells whether any of them has changed. */
@@ -76,7 +96,12 @@ export class UnitState {
   /** Prevents the removal of the medium, as long as the session does not allow it again, or ends [SPC-4 §6.15]. */
   prevent({ sessionId, slot }: Nexus, prevented: boolean): void {
     if (prevented) this.#prevents.set(sessionId, { sessionId, slot })
-    else this.#prevents.delete(sessionId)
+    else if (!this.#prevents.delete(sessionId)) return
+    this.#notePrevents()
+  }
+
+  #notePrevents(): void {
+    this.#note({ prevents: [...this.#prevents.values()] })
   }
 
   /** Takes the medium out; I/O in flight lands before. Rejects with `RpcError` 'prevented' or 'busy'. Nothing to do without one. */
@@ -106,8 +131,13 @@ export class UnitState {
 
   /** A session lives in another worker now. */
   adopt(nexus: Nexus): void {
-    if (this.#prevents.has(nexus.sessionId)) this.#prevents.set(nexus.sessionId, nexus)
-    if (this.#holder?.sessionId === nexus.sessionId) this.#holder = nexus
+    if (this.#prevents.has(nexus.sessionId)) {
+      this.#prevents.set(nexus.sessionId, nexus)
+      this.#notePrevents()
+    }
+    if (this.#holder?.sessionId !== nexus.sessionId) return
+    this.#holder = nexus
+    this.#note({ holder: nexus })
   }
 
   /** A worker is dead, and all of its sessions. */
@@ -139,7 +169,9 @@ export class UnitState {
 
   #forget(whose: (nexus: Nexus) => boolean): void {
     for (const claim of this.#claims) if (whose(claim)) claim.void = true
+    const before = this.#prevents.size
     for (const nexus of [...this.#prevents.values()]) if (whose(nexus)) this.#prevents.delete(nexus.sessionId)
+    if (this.#prevents.size < before) this.#notePrevents()
     if (this.#holder && whose(this.#holder)) this.release(this.#holder.sessionId)
   }
 }

@@ -25,6 +25,12 @@ export function filesIn(directory: string): PersistentFiles {
   }
 }
 
+/** Those of an ephemeral volume, once there are any. */
+export function ephemeralFiles(directory: string): VolumeFiles {
+  const { overlayPath, bitmapPath } = filesIn(directory)
+  return { overlayPath, bitmapPath }
+}
+
 /** Makes overlay and bitmap of an ephemeral volume. Throws `RpcError` 'space' or 'io'; nothing is left behind then. */
 export function makeEphemeral(directory: string, volumeId: string, sizeBytes: number, bootId: string): VolumeFiles {
   const { overlayPath, bitmapPath } = filesIn(directory)

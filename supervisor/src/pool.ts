@@ -34,7 +34,7 @@ export interface PoolOptions {
   /** A worker can be given connections from now on. */
   readonly onUsable: (worker: WorkerLife) => void
   /** Makes a worker known to the engine, and takes it away again after its death. */
-  readonly attach: (slot: number, enginePort: MessagePort) => Promise<unknown>
+  readonly attach: (worker: WorkerLife, enginePort: MessagePort) => Promise<unknown>
   readonly detach: (slot: number) => Promise<unknown>
   /** Answers what a connection asks; the value becomes the reply. */
   readonly serve: (request: Exclude<SupervisorRequest, { kind: 'notice.done' }>) => Promise<unknown>
@@ -206,7 +206,7 @@ export class SessionPool {
       }
     })
     try {
-      await this.#options.attach(ready.slot, ready.enginePort)
+      await this.#options.attach(worker, ready.enginePort)
     } catch (error) {
       if (!this.#closing)
         this.#lose(seat, `a session worker cannot reach the storage engine: ${(error as Error).message}`)

@@ -11,7 +11,7 @@ import { Access } from './access.js'
 import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
-import { Engine } from './engine.js'
+import { Engine, type EngineLimits } from './engine.js'
 import { WorkerControl } from './hand-over/worker-control.js'
 import type { ReplacementLimits } from './hand-over/worker-replacement.js'
 import { Authentication } from './http/authentication.js'
@@ -49,6 +49,7 @@ export interface ServerOptions {
 export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
   /** How long sessions may take to end by themselves when the server stops. */
   readonly drainMs: number
+  readonly engine?: Partial<EngineLimits>
 }
 
 interface Parts {
@@ -104,6 +105,8 @@ export class Server {
       entry: options.engineEntry,
       dataDir: config.dataDir,
       logLevel: config.log.level,
+      log,
+      limits: limits.engine,
       onFailure,
     })
     undo.push(() => engine.terminate())
@@ -170,8 +173,8 @@ export class Server {
       log,
       counters: operations.counters,
       onUsable: worker => operations.roster.joined(worker),
-      attach: (slot, port) => engine.ask({ kind: 'worker.attach', slot, port }, [port]),
-      detach: slot => engine.ask({ kind: 'worker.detach', slot }),
+      attach: (worker, port) => engine.attach(worker, port),
+      detach: slot => engine.detach(slot),
       serve: async request => {
         if (request.kind === 'nexus.ports')
           return { ports: knownPorts(request, { hosts: () => host, registry, directory }) }
@@ -277,6 +280,11 @@ export class Server {
   /** Grows a disk of an operator's target, see `growDisk`. */
   growDisk(target: string, lun: number, sizeBytes: number): Promise<void> {
     return growDisk(target, { lun, sizeBytes }, this.#parts)
+  }
+
+  /** Ends the storage engine's thread as it is and starts another, which takes over; see `Engine`. */
+  restartEngine(): Promise<void> {
+    return this.#parts.engine.restart('a restart was asked for')
   }
 
   /** No new connection, no new login. */

@@ -3,7 +3,7 @@
  * engine knows its port, and its slot is freed only when the thread is gone: until then it may still be doing I/O, and
  * a slot that is freed too early would let the engine believe that the I/O is over.
  */
-import type { Worker } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import type { SupervisorNotice, WorkerReady } from '@scsipub/contract'
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'noticeId'> : never
@@ -56,8 +56,8 @@ export class WorkerLife {
   }
 
   /** Tells the worker something; without effect when it is gone. */
-  tell(notice: SupervisorNotice): void {
-    this.#port.postMessage(notice)
+  tell(notice: SupervisorNotice, transfer: readonly MessagePort[] = []): void {
+    this.#port.postMessage(notice, transfer)
   }
 
   /** Tells the worker something and resolves when it has done it, or could not, or is gone with all that it had. */

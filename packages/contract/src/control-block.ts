@@ -13,7 +13,11 @@
  *   word  73       borrower (session id) that holds the reservation, while the state says that there is one
  *   words 74..585  initiator ports that a persistent reservation gives full access (`access-table.ts`), while the state says that there is one
  *   word  586      changes of what reservations leave to whom, counted modulo 2^32 (`nexus-access.ts`)
- *   words 587..    bitmap pages that may differ from the durable bitmap, one bit a page
+ *   word  587      1 once a flush has lost data: no later one may say that all is well
+ *   words 588..589 the exclusive operation that is or was under way, by the number that its borrower gave it (a double)
+ *   word  590      how far that operation is, see OPERATION
+ *   words 591..    bitmap pages that may differ from the durable bitmap, one bit a page
+ *   behind them    as many words: pages that a flush has taken up and not brought to the disk yet, one bit a page
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
@@ -41,7 +45,13 @@ const STATE = IN_FLIGHT + MAX_WORKER_SLOTS
 const HOLDER = STATE + 1
 const ACCESS = HOLDER + 1
 const ACCESS_GENERATION = ACCESS + ACCESS_TABLE_WORDS
-const SUMMARY = ACCESS_GENERATION + 1
+const FLUSH_FAILED = ACCESS_GENERATION + 1
+const OPERATION_NUMBER = (FLUSH_FAILED + 1) / 2
+const OPERATION_STAGE = FLUSH_FAILED + 3
+const SUMMARY = OPERATION_STAGE + 1
+
+/** How far an exclusive operation is: a storage engine that takes over from one that died finds it here. */
+const OPERATION = { none: 0, begun: 1, done: 2 } as const
 
 const KEEPS_OUT = UNIT_STATE.reserved | UNIT_STATE.mediumAbsent | UNIT_STATE.persistentlyReserved
 const ANY_RESERVATION = UNIT_STATE.reserved | UNIT_STATE.persistentlyReserved
@@ -50,20 +60,25 @@ export class ControlBlock {
   readonly shared: SharedArrayBuffer
   readonly #words: Int32Array
   readonly #longs: BigInt64Array
+  readonly #doubles: Float64Array
   readonly #access: AccessTable
+  /** Words of one bit a page. */
+  readonly #marks: number
 
   /** Wraps the shared memory of a LUN. Any number of threads may wrap the same memory. */
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared
     this.#words = new Int32Array(shared)
     this.#longs = new BigInt64Array(shared, 0, IN_FLIGHT / 2)
+    this.#doubles = new Float64Array(shared, 0, OPERATION_STAGE >>> 1)
     this.#access = new AccessTable(this.#words, ACCESS)
+    this.#marks = (this.#words.length - SUMMARY) >>> 1
   }
 
   /** Makes the block of a volume of `sizeSectors` sectors of 512 bytes; `quotaSectors` 0 means no quota. */
   static create(sizeSectors: number, quotaSectors: number): ControlBlock {
     const pages = Math.ceil(sizeSectors / SECTORS_PER_BITMAP_PAGE)
-    const words = SUMMARY + Math.ceil(pages / 32)
+    const words = SUMMARY + 2 * Math.ceil(pages / 32)
     const block = new ControlBlock(new SharedArrayBuffer((words + (words & 1)) * 4))
     block.#longs[QUOTA] = BigInt(quotaSectors)
     return block
@@ -81,8 +96,8 @@ export class ControlBlock {
     if (overlay === 'empty') return next
     next.allocatedSectors = this.allocatedSectors
     if (this.everUnmapped) next.setEverUnmapped()
-    const marks = Math.min(this.#words.length, next.#words.length)
-    next.#words.set(this.#words.subarray(SUMMARY, marks), SUMMARY)
+    const marks = Math.min(this.#marks, next.#marks)
+    next.#words.set(this.#words.subarray(SUMMARY, SUMMARY + marks), SUMMARY)
     return next
   }
 
@@ -286,14 +301,82 @@ export class ControlBlock {
     if ((Atomics.load(this.#words, word) & bit) === 0) Atomics.or(this.#words, word, bit)
   }
 
-  /** Takes all marks away and returns the indexes of the pages that had one, ascending. */
+  /**
+   * Takes all marks away, for a flush, and returns the indexes of the pages that had one, ascending. They are kept aside until `flushed`, so that they
+   * outlive the engine.
+   */
   takeDirty(): number[] {
     const pages: number[] = []
-    for (let word = SUMMARY; word < this.#words.length; word++) {
-      if (Atomics.load(this.#words, word) === 0) continue
-      const bits = Atomics.exchange(this.#words, word, 0)
-      for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) pages.push((word - SUMMARY) * 32 + bit)
+    for (let mark = 0; mark < this.#marks; mark++) {
+      const bits = Atomics.load(this.#words, SUMMARY + mark)
+      if (bits === 0) continue
+      Atomics.or(this.#words, SUMMARY + this.#marks + mark, bits)
+      Atomics.and(this.#words, SUMMARY + mark, ~bits)
+      addPages(pages, mark, bits)
     }
     return pages
   }
+
+  /** What was taken up is on the disk. */
+  flushed(): void {
+    for (let word = SUMMARY + this.#marks; word < this.#words.length; word++) Atomics.store(this.#words, word, 0)
+  }
+
+  /** Marks again what a flush had taken up that never ended; returns the indexes of these pages. */
+  markTakenUp(): number[] {
+    const pages: number[] = []
+    for (let mark = 0; mark < this.#marks; mark++) {
+      const bits = Atomics.load(this.#words, SUMMARY + this.#marks + mark)
+      if (bits === 0) continue
+      Atomics.or(this.#words, SUMMARY + mark, bits)
+      addPages(pages, mark, bits)
+    }
+    return pages
+  }
+
+  /** Whether a flush has lost data. It stays so until the volume is opened again. */
+  get flushFailed(): boolean {
+    return Atomics.load(this.#words, FLUSH_FAILED) !== 0
+  }
+
+  setFlushFailed(): void {
+    Atomics.store(this.#words, FLUSH_FAILED, 1)
+  }
+
+  /** The engine's, with the gate closed: an operation begins that must not be done twice. */
+  beginOperation(operationId: number): void {
+    Atomics.store(this.#words, OPERATION_STAGE, OPERATION.none)
+    this.#doubles[OPERATION_NUMBER] = operationId
+    Atomics.store(this.#words, OPERATION_STAGE, OPERATION.begun)
+  }
+
+  /** The operation that was begun has been done, all of it. Without effect when none was. */
+  endOperation(): void {
+    Atomics.compareExchange(this.#words, OPERATION_STAGE, OPERATION.begun, OPERATION.done)
+  }
+
+  /** The last operation that was done, by its number; undefined when there is none, or one was begun and not done. */
+  get doneOperation(): number | undefined {
+    if (Atomics.load(this.#words, OPERATION_STAGE) !== OPERATION.done) return undefined
+    return this.#doubles[OPERATION_NUMBER]
+  }
+
+  /** A copy of all words, for another process. */
+  export(): Uint8Array {
+    return Uint8Array.from(new Uint8Array(this.shared))
+  }
+
+  /** The block that `export` gave, in memory of this process; no worker of this process is in it. */
+  static import(words: Uint8Array): ControlBlock {
+    const shared = new SharedArrayBuffer(words.byteLength)
+    new Uint8Array(shared).set(words)
+    const block = new ControlBlock(shared)
+    for (let slot = 0; slot < MAX_WORKER_SLOTS; slot++) block.resetSlot(slot)
+    return block
+  }
+}
+
+/** Adds the indexes of the pages that a word of marks names. */
+function addPages(pages: number[], mark: number, bits: number): void {
+  for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) pages.push(mark * 32 + bit)
 }

@@ -17,6 +17,9 @@ import { unitAttentionFields } from './unit-attention.js'
 import { unitChangeSchema } from './unit-change.js'
 import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './volume.js'
 
+/** `again`: the engine that was asked first has died; whether it had done this nobody knows. */
+const repeatable = { optionalProperties: { again: { type: 'boolean' } } } as const
+
 /**
  * What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. `volume.reopen`: a persistent volume that
  * exists, as it is; 'missing' when there is none. `volume.remove`: close a persistent volume, if it is open, and delete it for good; no error when there is
@@ -25,25 +28,31 @@ import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './vol
 export const engineRequestSchema = {
   discriminator: 'kind',
   mapping: {
-    'volume.open': { properties: { id: { type: 'uint32' }, spec: volumeSpecSchema } },
-    'volume.reopen': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
-    'volume.destroy': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
-    'volume.remove': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
-    'volume.list': { properties: { id: { type: 'uint32' } } },
+    'volume.open': { properties: { id: { type: 'uint32' }, spec: volumeSpecSchema }, ...repeatable },
+    'volume.reopen': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
+    'volume.destroy': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
+    'volume.remove': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
+    'volume.list': { properties: { id: { type: 'uint32' } }, ...repeatable },
     /** Freezes persistent volumes that are open, all at one moment. */
-    'volume.snapshot': { properties: { id: { type: 'uint32' }, items: { elements: snapshotItemSchema } } },
+    'volume.snapshot': {
+      properties: { id: { type: 'uint32' }, items: { elements: snapshotItemSchema } },
+      ...repeatable,
+    },
     /** Grows a persistent volume that is open, also while it is in use; the size that it has already is no error. */
     'volume.resize': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sizeBytes: { type: 'float64' } },
+      ...repeatable,
     },
-    'snapshot.list': { properties: { id: { type: 'uint32' } } },
+    'snapshot.list': { properties: { id: { type: 'uint32' } }, ...repeatable },
     /** Refused with 'in-use' while a volume or another snapshot stands on it. */
-    'snapshot.destroy': { properties: { id: { type: 'uint32' }, snapshotId: { type: 'string' } } },
-    'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} } },
-    'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } } },
+    'snapshot.destroy': { properties: { id: { type: 'uint32' }, snapshotId: { type: 'string' } }, ...repeatable },
+    'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} }, ...repeatable },
+    'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } }, ...repeatable },
+    /** Every worker is attached to an engine that has taken over: what the one before had begun to tell them is told to the end. */
+    'engine.resume': { properties: { id: { type: 'uint32' } }, ...repeatable },
     /** Answered at once: the thread is alive. */
-    'engine.ping': { properties: { id: { type: 'uint32' } } },
-    'engine.close': { properties: { id: { type: 'uint32' } } },
+    'engine.ping': { properties: { id: { type: 'uint32' } }, ...repeatable },
+    'engine.close': { properties: { id: { type: 'uint32' } }, ...repeatable },
   },
 } as const
 type EngineRequestData = JTDDataType<typeof engineRequestSchema>
@@ -51,7 +60,8 @@ type Attach = Extract<EngineRequestData, { kind: 'worker.attach' }>
 export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, 'port'> & { port: MessagePort })
 
 /**
- * What a session worker asks of the engine. `port` is its initiator port, see `Borrower`. `volume.abort`: have the tasks of every session on the volume ended, for a task management
+ * What a session worker asks of the engine. `port` is its initiator port, see `Borrower`. `operationId`, `changeId`: a random number, by which an engine knows what another had done
+ * before it, see `engine-record.ts`. `volume.abort`: have the tasks of every session on the volume ended, for a task management
  * function that session `sessionId` received. `volume.renew`: the descriptor as it is now, of one whose control block says `replaced`. `volume.sanitized`: answered when no sanitize operation is under way (any more).
  * `unit.attention`, `unit.change`: see the files of these names; `unit.leave`: the session has ended, and what it held of the unit's state
  * is free. `volume.abort` and the first two are answered when every worker has said
@@ -60,19 +70,21 @@ export type EngineRequest = Exclude<EngineRequestData, Attach> | (Omit<Attach, '
 export const borrowerRequestSchema = {
   discriminator: 'kind',
   mapping: {
-    'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
-    'volume.renew': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
-    'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.materialise': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
+    'volume.renew': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
+    'volume.flush': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
     'volume.exclusive': {
       properties: {
         id: { type: 'uint32' },
         volumeId: { type: 'string' },
         sessionId: { type: 'uint32' },
         port: { type: 'string' },
+        operationId: { type: 'float64' },
         operation: exclusiveOperationSchema,
       },
+      ...repeatable,
     },
-    'volume.sanitized': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'volume.sanitized': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
     'volume.abort': {
       properties: {
         id: { type: 'uint32' },
@@ -80,8 +92,9 @@ export const borrowerRequestSchema = {
         sessionId: { type: 'uint32' },
         reset: { type: 'boolean' },
       },
+      ...repeatable,
     },
-    'unit.attention': { properties: { id: { type: 'uint32' }, ...unitAttentionFields } },
+    'unit.attention': { properties: { id: { type: 'uint32' }, ...unitAttentionFields }, ...repeatable },
     'unit.change': {
       properties: {
         id: { type: 'uint32' },
@@ -90,25 +103,30 @@ export const borrowerRequestSchema = {
         port: { type: 'string' },
         change: unitChangeSchema,
       },
+      ...repeatable,
     },
     'reservation.change': {
       properties: {
         id: { type: 'uint32' },
         volumeId: { type: 'string' },
         port: { type: 'string' },
+        changeId: { type: 'float64' },
         action: reservationActionSchema,
       },
+      ...repeatable,
     },
-    'reservation.read': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } } },
+    'reservation.read': { properties: { id: { type: 'uint32' }, volumeId: { type: 'string' } }, ...repeatable },
     'unit.leave': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
+      ...repeatable,
     },
     /** The session lives in this worker from now on, with what it holds of the unit's state. */
     'unit.adopt': {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
+      ...repeatable,
     },
-    'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } } },
-    'tokens.folder': { properties: { id: { type: 'uint32' } } },
+    'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } }, ...repeatable },
+    'tokens.folder': { properties: { id: { type: 'uint32' } }, ...repeatable },
   },
 } as const
 type BorrowerRequestData = JTDDataType<typeof borrowerRequestSchema>
@@ -154,6 +172,7 @@ export interface EngineReplies {
   'snapshot.destroy': Record<string, never>
   'worker.attach': Record<string, never>
   'worker.detach': Record<string, never>
+  'engine.resume': Record<string, never>
   'engine.ping': Record<string, never>
   'engine.close': Record<string, never>
   'volume.materialise': VolumeFiles

@@ -38,13 +38,15 @@ export function faults(validate: ValidateFunction): string {
 }
 
 interface Open {
+  /** What was sent, to be sent again to another that takes the place of the one who was asked; undefined when it took something along. */
+  readonly message: object | undefined
   resolve(value: unknown): void
   reject(error: Error): void
 }
 
 /** The asking side. `Replies` maps a request's kind to the value that answers it. */
 export class Requester<Request extends { kind: string; id: number }, Replies> {
-  readonly #port: Port
+  #port: Port
   readonly #open = new Map<number, Open>()
   #next = 1
   #gone: Error | undefined
@@ -55,16 +57,36 @@ export class Requester<Request extends { kind: string; id: number }, Replies> {
 
   /** Sends a request and waits for its reply. Rejects with `RpcError` when it failed there or the other side is gone. */
   ask<K extends Request['kind'] & keyof Replies>(
-    request: Omit<Extract<Request, { kind: K }>, 'id'> & { kind: K },
+    request: Omit<Extract<Request, { kind: K }>, 'id' | 'again'> & { kind: K },
     transfer: readonly (MessagePort | ArrayBuffer)[] = [],
   ): Promise<Replies[K]> {
     if (this.#gone) return Promise.reject(this.#gone)
     const id = this.#next
     this.#next = (this.#next % 0xffffffff) + 1
     return new Promise((resolve, reject) => {
-      this.#open.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      this.#port.postMessage({ ...request, id }, transfer)
+      const message = { ...request, id }
+      const repeatable = transfer.length === 0 ? message : undefined
+      this.#open.set(id, { message: repeatable, resolve: resolve as (value: unknown) => void, reject })
+      this.#port.postMessage(message, transfer)
     })
+  }
+
+  /**
+   * Goes on with another side that has taken the place of the one before, which is dead and whose replies have all been accepted. The function that it returns
+   * asks again, with `again`, what was open by then. What had taken a port along cannot be asked again and fails.
+   */
+  connect(port: Port): () => void {
+    this.#port = port
+    const open = [...this.#open]
+    return () => {
+      for (const [id, { message, reject }] of open) {
+        if (message) port.postMessage({ ...message, again: true })
+        else {
+          this.#open.delete(id)
+          reject(new RpcError('gone', 'the other side has ended'))
+        }
+      }
+    }
   }
 
   /** Takes a message that may be a reply; false when it is something else. */

@@ -161,6 +161,8 @@ export const supervisorNoticeSchema = {
         why: { type: 'string' },
       },
     },
+    /** The storage engine has died; this port leads to the one that has taken its place. */
+    'engine.port': { properties: { port: {} } },
     'worker.drain': { properties: { deadlineMs: { type: 'uint32' }, why: { type: 'string' } } },
     'session.luns': {
       properties: {
@@ -202,11 +204,13 @@ export type AdoptNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.ad
 export type GoNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.go' }>, 'notices'> & {
   notices: EngineNotice[]
 }
+type PortNotice = Omit<Extract<SupervisorNoticeData, { kind: 'engine.port' }>, 'port'> & { port: MessagePort }
 export type SupervisorNotice =
-  | Exclude<SupervisorNoticeData, { kind: 'session.luns' | 'session.adopt' | 'session.go' }>
+  | Exclude<SupervisorNoticeData, { kind: 'session.luns' | 'session.adopt' | 'session.go' | 'engine.port' }>
   | LunsNotice
   | AdoptNotice
   | GoNotice
+  | PortNotice
 
 /** A login that is refused: the status of the Login Response [7143 §11.13.5], the reason for the log, and where else to go. */
 export interface LoginRefusal {

@@ -214,6 +214,7 @@ class Loan implements BorrowedVolume {
         volumeId,
         sessionId: this.#borrower.sessionId,
         port: this.#borrower.port,
+        operationId: Math.random(),
         operation: compact(operation),
       })
       return result as ExclusiveResults[K]

@@ -3,13 +3,16 @@
  * thread's last, to the one volume first and then to the other, so that what a snapshot holds shows at which moment it was taken.
  */
 import { once } from 'node:events'
+import { closeSync } from 'node:fs'
 import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import {
   type BorrowerRequest,
+  EngineMemory,
   type EngineNotice,
   type EngineReplies,
   type EngineRequest,
   Requester,
+  type StorageEngineData,
   type VolumeDescriptor,
 } from '@scsipub/contract'
 import { type BorrowedVolume, BorrowedVolumes } from '@scsipub/volume'
@@ -90,9 +93,11 @@ if (!isMainThread && (workerData as Partial<WriterData> | null)?.shared) {
     async t => {
       const dataDir = temporaryDirectory()
       t.teardown(() => remove(dataDir))
-      const thread = new Worker(new URL('../main.js', import.meta.url), { workerData: { dataDir, logLevel: 'silent' } })
+      const thread = new Worker(new URL('../main.js', import.meta.url))
+      thread.postMessage({ dataDir, logLevel: 'silent', memory: new EngineMemory().shared } satisfies StorageEngineData)
       const supervisor = new Requester<EngineRequest, EngineReplies>(thread)
       thread.on('message', message => supervisor.accept(message))
+      const ready = once(thread, 'message')
       const open = (volumeId: string) =>
         supervisor.ask({ kind: 'volume.open', spec: spec(volumeId, { sizeBytes: THREADS * SECTORS * 512 }) })
       const descriptors = [await open('a'), await open('b')] as WriterData['descriptors']
@@ -125,6 +130,7 @@ if (!isMainThread && (workerData as Partial<WriterData> | null)?.shared) {
       const results = await Promise.all(ended)
       await supervisor.ask({ kind: 'engine.close' })
       await once(thread, 'exit')
+      closeSync(((await ready)[0] as { lockFd: number }).lockFd)
       t.same(
         results.map(([{ grown }]) => grown),
         [true, true],

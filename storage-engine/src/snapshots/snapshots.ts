@@ -62,12 +62,14 @@ export class Snapshots {
 
   /**
    * Freezes volumes, all at one moment. Rejects with `RpcError`: 'bad-request', 'exists', 'too-deep', 'gone', 'busy', 'sanitizing', 'sanitize-failed', 'space' or 'io',
-   * with nothing changed but see `switchVolumes`.
+   * with nothing changed but see `switchVolumes`. `again`: an engine before may have taken them.
    */
-  take(items: readonly SnapshotItem[]): Promise<SnapshotsTaken> {
+  take(items: readonly SnapshotItem[], again = false): Promise<SnapshotsTaken> {
     return this.#serial.run(async () => {
-      this.#requireNew(items)
       await this.#finishEarlier()
+      const before = again ? this.#takenBefore(items) : undefined
+      if (before) return { snapshots: before.map(viewOf), pausedMs: 0 }
+      this.#requireNew(items)
       const taken: SnapshotManifest[] = []
       const places: string[] = []
       try {
@@ -126,11 +128,12 @@ export class Snapshots {
     return { snapshots, damaged }
   }
 
-  /** Deletes a snapshot, also one that is damaged. Rejects with `RpcError` 'missing', 'in-use' or 'io'. */
-  destroy(snapshotId: string): Promise<void> {
+  /** Deletes a snapshot, also one that is damaged; `again`: an engine before may have done so. Rejects with `RpcError` 'missing', 'in-use' or 'io'. */
+  destroy(snapshotId: string, again = false): Promise<void> {
     return this.#serial.run(async () => {
       await this.#finishEarlier()
       const { directory } = this.#parts
+      if (again && VOLUME_ID.test(snapshotId) && !snapshotExists(directory, snapshotId)) return
       if (!VOLUME_ID.test(snapshotId) || !snapshotExists(directory, snapshotId))
         throw new RpcError('missing', `there is no snapshot ${snapshotId}`)
       this.#destroying.add(snapshotId)
@@ -149,6 +152,19 @@ export class Snapshots {
         this.#destroying.delete(snapshotId)
       }
     })
+  }
+
+  /** The snapshots, if each volume stands on its own at this moment: they were decided all at once. */
+  #takenBefore(items: readonly SnapshotItem[]): SnapshotManifest[] | undefined {
+    const { directory } = this.#parts
+    const taken = items.every(
+      ({ volumeId, snapshotId }) =>
+        VOLUME_ID.test(volumeId) &&
+        VOLUME_ID.test(snapshotId) &&
+        snapshotExists(directory, snapshotId) &&
+        readManifest(directory.volume(volumeId), volumeId).standsOn === snapshotId,
+    )
+    return taken ? items.map(({ snapshotId }) => readSnapshotManifest(directory, snapshotId)) : undefined
   }
 
   #requireNew(items: readonly SnapshotItem[]): void {

@@ -58,6 +58,7 @@ export async function switchVolumes(changes: readonly Change[], parts: SwitcherP
       } finally {
         // Still in turn, so that no reservation or the like is made before all workers look at the block where it is noted.
         await Promise.all(replaced.map(({ descriptor }) => parts.tell(descriptor)))
+        for (const volume of replaced) volume.replacementKnown()
       }
     },
   )

@@ -1,0 +1,66 @@
+/**
+ * One thread of the storage engine, from its start to its exit. Whatever it has said before its end has been heard when the end is told: Node empties the port
+ * first. Nothing of it is under way then, also no system call.
+ */
+import { Worker } from 'node:worker_threads'
+import type { EngineNote, StorageEngineData } from '@scsipub/contract'
+import { type ThreadState, threadState } from './thread-state.js'
+
+/** The engine makes little garbage, and needs little besides; V8 would let a thread have 48 MiB of it, and then gigabytes. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 }
+
+export interface EngineThreadOptions {
+  readonly entry: string | URL
+  /** What it says, but for its readiness. */
+  readonly hear: (message: unknown) => void
+  readonly onReady: (ready: Extract<EngineNote, { kind: 'engine.ready' }>) => void
+  /** Called once, when the thread is no more. */
+  readonly onEnd: (why: string) => void
+}
+
+export class EngineThread {
+  readonly worker: Worker
+  #ready = false
+  #why: string | undefined
+  #taskId: number | undefined
+  #seen: ThreadState | undefined
+
+  /** Starts the thread, which waits for `begin`. */
+  constructor({ entry, hear, onReady, onEnd }: EngineThreadOptions) {
+    this.worker = new Worker(entry, { resourceLimits })
+    this.worker.on('message', (message: EngineNote) => {
+      if (message.kind !== 'engine.ready') return hear(message)
+      this.#ready = true
+      this.#taskId = message.taskId
+      onReady(message)
+    })
+    this.worker.on('error', error => {
+      this.#why ??= error instanceof Error ? error.message : String(error)
+    })
+    this.worker.on('exit', code => onEnd(this.#why ?? `the storage engine ended with code ${code}`))
+  }
+
+  /** Gives it the data directory and all that is open. */
+  begin(data: StorageEngineData): void {
+    this.worker.postMessage(data)
+  }
+
+  /** Whether it has come up. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** Whether it cannot do anything at the moment: it waits for a disk, and could not even be ended, or has had no processor since it was asked the last time. */
+  get heldUp(): boolean {
+    const before = this.#seen
+    this.#seen = this.#taskId === undefined ? undefined : threadState(this.#taskId)
+    if (this.#seen?.state === 'D') return true
+    return this.#seen?.state === 'R' && this.#seen.ticks === before?.ticks
+  }
+
+  /** Ends it as it is, in the middle of whatever it does; `why` is what is told of it. Resolves after `onEnd` has been called. */
+  async end(why: string): Promise<void> {
+    this.#why ??= why
+    await this.worker.terminate()
+  }
+}
