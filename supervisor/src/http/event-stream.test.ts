@@ -126,6 +126,22 @@ t.test('who comes back with the last id gets what happened meanwhile, once', asy
   }
 })
 
+t.test('a lease is announced before its time is over, then gone; metrics count it', async t => {
+  const watcher = await Watcher.open(t, at)
+  const account = await call(at, 'POST /api/admin/accounts', { token, body: { name: 'a' } })
+  const body = { size_bytes: 512, ttl_seconds: 2 }
+  const { id } = (await call(at, 'POST /api/sessions', { token: account.body.api_key, body })).body
+  t.match((await watcher.until('lease.created')).data, { leaseId: id })
+  t.match((await watcher.until('lease.expiring')).data, { leaseId: id, accountId: account.body.id, expiresAt: /Z$/ })
+  await watcher.until('lease.gone')
+  const names = watcher.frames.map(({ event }) => event).filter(event => event?.startsWith('lease.'))
+  t.ok(names.indexOf('lease.expiring') < names.indexOf('lease.evicting'), names.join(' '))
+  const metrics = await (await fetch(`${at}/metrics`)).text()
+  t.match(metrics, /^scsipub_leases_warned_total 1$/m)
+  t.match(metrics, /^scsipub_leases_gone_total 1$/m)
+  t.match(metrics, /^scsipub_leases\{state="suspended"\} 0$/m)
+})
+
 t.test('an id of another process brings all that is kept; what is not kept any more is counted', async t => {
   const watcher = await Watcher.open(t, at)
   const peer = await server.connect()
