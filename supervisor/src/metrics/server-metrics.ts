@@ -97,6 +97,8 @@ export class ServerMetrics {
       counter('scsipub_state_store_outages_total', 'How often it could not be used any more', outages),
       gauge('scsipub_engine_up', '1 when the storage engine answers', engineSeconds === undefined ? 0 : 1),
       gauge('scsipub_engine_answer_seconds', 'How long its answer took', engineSeconds ?? []),
+      counter('scsipub_engine_died_total', 'How often it has ended by a fault', counts.of('engine.died')),
+      counter('scsipub_engine_restarts_total', 'How often it was started again', counts.of('engine.restarted')),
       gauge('scsipub_leases', 'Leases by state', states),
       counter('scsipub_leases_warned_total', 'Leases whose end was announced', counts.of('lease.expiring')),
       counter('scsipub_leases_gone_total', 'Leases that were evicted or removed', counts.of('lease.gone')),
