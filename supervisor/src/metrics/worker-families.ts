@@ -26,6 +26,11 @@ export function workerFamilies({ places, sessions }: ServerFacts): Family[] {
       '1 while a worker serves under this number',
       each(({ worker }) => (worker ? 1 : 0)),
     ),
+    counter(
+      'scsipub_worker_beats_total',
+      'One a second since the worker began; it stands still when the worker hangs',
+      each(({ beats }) => beats),
+    ),
     gauge('scsipub_worker_sessions', 'Sessions on the worker', each(sessionsOf)),
     gauge(
       'scsipub_worker_connections',

@@ -17,6 +17,8 @@ export interface Place<W extends RosterWorker = WorkerLife> {
   /** Milliseconds since 1970; undefined without a worker. */
   readonly since: number | undefined
   readonly health: WorkerHealth | undefined
+  /** Seconds that the worker has counted; they stand still when it hangs. */
+  readonly beats: number | undefined
   /** Since the start of the server. */
   readonly counts: WorkerCounts
   readonly replaced: number
@@ -99,6 +101,7 @@ export class WorkerRoster<W extends RosterWorker = WorkerLife> {
       worker: sitter?.worker,
       since: sitter?.since,
       health: counters?.health,
+      beats: counters?.beats,
       counts: counters ? sumOfCounts([past, counters.counts]) : past,
       replaced,
       died,

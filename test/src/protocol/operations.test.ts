@@ -4,6 +4,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Initiator } from '@scsipub/testkit'
 import t from 'tap'
@@ -36,6 +37,13 @@ await t.test('reads, writes, their bytes and latency, and what fails, are counte
       t.equal(grown('scsipub_out_of_space_total'), 1)
       t.equal(now.get('scsipub_sessions'), 1)
       t.ok((now.get('scsipub_worker_heap_bytes') ?? 0) > MIB)
+      const beats = now.get('scsipub_worker_beats_total') ?? 0
+      let later = beats
+      for (let look = 0; look < 100 && later < beats + 2; look++) {
+        await setTimeout(100)
+        later = (await metricsOf(server)).get('scsipub_worker_beats_total') ?? 0
+      }
+      t.ok(later >= beats + 2, 'both workers beat')
     })
   })
 })
