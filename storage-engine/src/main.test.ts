@@ -3,16 +3,14 @@ import { isMainThread, MessageChannel, parentPort, threadId, Worker, workerData 
 import {
   type BorrowerRequest,
   ControlBlock,
-  EngineMemory,
   type EngineNotice,
   type EngineReplies,
   type EngineRequest,
   Requester,
-  type StorageEngineData,
   type VolumeDescriptor,
 } from '@scsipub/contract'
 import { BorrowedVolumes } from '@scsipub/volume'
-import { bench, bytes, remove, spec, temporaryDirectory } from './test-bench.js'
+import { bench, bytes, engineData, remove, spec, temporaryDirectory } from './test-bench.js'
 import { Reader } from './test-reader.js'
 
 interface HammerData {
@@ -159,7 +157,7 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
 
   function start(dataDir: string): { worker: Worker; supervisor: Requester<EngineRequest, EngineReplies> } {
     const worker = new Worker(new URL('./main.js', import.meta.url))
-    worker.postMessage({ dataDir, logLevel: 'silent', memory: new EngineMemory().shared } satisfies StorageEngineData)
+    worker.postMessage(engineData(dataDir))
     const supervisor = new Requester<EngineRequest, EngineReplies>(worker)
     worker.on('message', message => supervisor.accept(message))
     return { worker, supervisor }

@@ -6,6 +6,7 @@ import { readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads'
 import { EngineMemory, type EngineNote, logFormat, type StorageEngineData } from '@scsipub/contract'
+import { registerMappings } from '@scsipub/posix'
 import { pino } from 'pino'
 import { serveSupervisor, WorkerPorts } from './engine-ports.js'
 import { StorageEngine } from './storage-engine.js'
@@ -18,7 +19,8 @@ const port = parentPort
 // Whatever comes next is heard, since all is in place when this returns.
 port.once('message', (data: StorageEngineData) => begin(port, data))
 
-function begin(port: MessagePort, { dataDir, logLevel, memory: shared, taken }: StorageEngineData): void {
+function begin(port: MessagePort, { dataDir, logLevel, memory: shared, mappings, taken }: StorageEngineData): void {
+  registerMappings(mappings)
   const log = pino({ ...logFormat, level: logLevel, name: 'storage-engine' }, pino.destination({ dest: 1, sync: true }))
   const memory = new EngineMemory(shared)
   const beating = setInterval(() => memory.beat(), BEAT_MS).unref()

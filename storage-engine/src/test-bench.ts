@@ -4,7 +4,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BorrowerRequest, VolumeSpec } from '@scsipub/contract'
+import { type BorrowerRequest, EngineMemory, type StorageEngineData, type VolumeSpec } from '@scsipub/contract'
+import { MappingRegistry } from '@scsipub/posix'
 import { type BorrowContext, BorrowedVolumes } from '@scsipub/volume'
 import { type EngineOptions, StorageEngine } from './storage-engine.js'
 
@@ -21,6 +22,11 @@ export function temporaryDirectory(parent = tmpdir()): string {
 
 export function remove(directory: string): void {
   rmSync(directory, { recursive: true, force: true })
+}
+
+/** What a thread of the engine begins with, in a data directory that no server holds. */
+export function engineData(dataDir: string): StorageEngineData {
+  return { dataDir, logLevel: 'silent', memory: new EngineMemory().shared, mappings: new MappingRegistry().shared }
 }
 
 export interface Bench {

@@ -62,13 +62,14 @@ export type EngineNote =
   | { readonly kind: 'volume.forgotten'; readonly volumeId: string }
 
 /**
- * What the supervisor gives the engine's thread. `memory`: of an `EngineMemory`. `taken`: the volumes that are open already; with it, also when it is empty, the
+ * What the supervisor gives the engine's thread. `memory`: of an `EngineMemory`. `mappings`: of a `MappingRegistry`, for what the thread maps. `taken`: the volumes that are open already; with it, also when it is empty, the
  * engine takes over: the server holds the data directory, and nothing in it is wiped that the volumes or tokens need.
  */
 export interface StorageEngineData {
   readonly dataDir: string
   readonly logLevel: string
   readonly memory: SharedArrayBuffer
+  readonly mappings: SharedArrayBuffer
   readonly taken?: readonly VolumeRecord[]
 }
 

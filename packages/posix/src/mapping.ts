@@ -6,10 +6,12 @@
  * take `words` from the mapping each time or drop every copy before `unmap()`, never truncate a mapped file, and
  * allocate its blocks (`fallocate`) before it is mapped.
  *
- * A mapping belongs to the process, not to the thread: a worker that is terminated leaves its mappings behind.
+ * A mapping belongs to the process, not to the thread: a worker that is terminated leaves its mappings behind, unless it writes them down (`registerMappings`) and somebody
+ * ends them (`unmapAll`).
  */
 import koffi from 'koffi'
 import { lastError, libc } from './libc.js'
+import { MappingRegistry } from './mapping-registry.js'
 
 const mmap = libc.func(
   'intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)',
@@ -22,15 +24,31 @@ const PROT_WRITE = 2
 const MAP_SHARED = 1
 const MS_SYNC = 4
 
+let registry: MappingRegistry | undefined
+
+/** From now on this thread writes its mappings down there: in memory that `MappingRegistry` has made. */
+export function registerMappings(shared: SharedArrayBuffer): void {
+  registry = new MappingRegistry(shared)
+}
+
+/** Ends all mappings that a thread has left that is no more. Returns how many. */
+export function unmapAll(left: MappingRegistry): number {
+  const mappings = left.takeAll()
+  for (const { address, lengthBytes } of mappings) munmap(address, lengthBytes)
+  return mappings.length
+}
+
 export class SharedMapping {
   #words: Int32Array
   #address: number
   readonly #lengthBytes: number
+  readonly #place: number | undefined
 
   /** Use `mmapShared`. */
   constructor(address: number, lengthBytes: number) {
     this.#address = address
     this.#lengthBytes = lengthBytes
+    this.#place = registry?.add(address, lengthBytes)
     this.#words = new Int32Array(koffi.view(BigInt(address), lengthBytes))
   }
 
@@ -51,6 +69,7 @@ export class SharedMapping {
     const address = this.#address
     this.#address = 0
     this.#words = new Int32Array(0)
+    if (this.#place !== undefined) registry?.remove(this.#place)
     if ((munmap(address, this.#lengthBytes) as number) !== 0) throw lastError('munmap')
   }
 }

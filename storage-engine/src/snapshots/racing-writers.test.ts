@@ -7,16 +7,14 @@ import { closeSync } from 'node:fs'
 import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import {
   type BorrowerRequest,
-  EngineMemory,
   type EngineNotice,
   type EngineReplies,
   type EngineRequest,
   Requester,
-  type StorageEngineData,
   type VolumeDescriptor,
 } from '@scsipub/contract'
 import { type BorrowedVolume, BorrowedVolumes } from '@scsipub/volume'
-import { bench, bytes, MIB, remove, spec, temporaryDirectory } from '../test-bench.js'
+import { bench, bytes, engineData, MIB, remove, spec, temporaryDirectory } from '../test-bench.js'
 
 /** Sectors that each thread has in each volume, one thread's behind the other's. */
 const SECTORS = 32 * 1024
@@ -94,7 +92,7 @@ if (!isMainThread && (workerData as Partial<WriterData> | null)?.shared) {
       const dataDir = temporaryDirectory()
       t.teardown(() => remove(dataDir))
       const thread = new Worker(new URL('../main.js', import.meta.url))
-      thread.postMessage({ dataDir, logLevel: 'silent', memory: new EngineMemory().shared } satisfies StorageEngineData)
+      thread.postMessage(engineData(dataDir))
       const supervisor = new Requester<EngineRequest, EngineReplies>(thread)
       thread.on('message', message => supervisor.accept(message))
       const ready = once(thread, 'message')

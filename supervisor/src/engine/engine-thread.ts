@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { EngineNote, StorageEngineData } from '@scsipub/contract'
+import { MappingRegistry, unmapAll } from '@scsipub/posix'
 import { type ThreadState, threadState } from './thread-state.js'
 
 /** The engine makes little garbage, and needs little besides; V8 would let a thread have 48 MiB of it, and then gigabytes. */
@@ -20,6 +21,7 @@ export interface EngineThreadOptions {
 
 export class EngineThread {
   readonly worker: Worker
+  readonly #mappings = new MappingRegistry()
   #ready = false
   #why: string | undefined
   #taskId: number | undefined
@@ -37,12 +39,15 @@ export class EngineThread {
     this.worker.on('error', error => {
       this.#why ??= error instanceof Error ? error.message : String(error)
     })
-    this.worker.on('exit', code => onEnd(this.#why ?? `the storage engine ended with code ${code}`))
+    this.worker.on('exit', code => {
+      unmapAll(this.#mappings)
+      onEnd(this.#why ?? `the storage engine ended with code ${code}`)
+    })
   }
 
   /** Gives it the data directory and all that is open. */
-  begin(data: StorageEngineData): void {
-    this.worker.postMessage(data)
+  begin(data: Omit<StorageEngineData, 'mappings'>): void {
+    this.worker.postMessage({ ...data, mappings: this.#mappings.shared } satisfies StorageEngineData)
   }
 
   /** Whether it has come up. */

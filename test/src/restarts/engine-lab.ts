@@ -23,13 +23,15 @@ export interface LabOptions {
 
 export class EngineLab {
   readonly server: Server
+  readonly dataDir: string
   readonly log: readonly Line[]
   /** Why the server could not go on. */
   readonly failures: readonly string[]
   readonly #channel = new BroadcastChannel(FAULTS)
 
-  private constructor(server: Server, log: readonly Line[], failures: readonly string[]) {
+  private constructor(server: Server, dataDir: string, log: readonly Line[], failures: readonly string[]) {
     this.server = server
+    this.dataDir = dataDir
     this.log = log
     this.failures = failures
   }
@@ -69,7 +71,7 @@ export class EngineLab {
       onStopRequest: () => {},
       ...(o.engine && { limits: { engine: o.engine } }),
     })
-    return new EngineLab(server, log, failures)
+    return new EngineLab(server, dataDir, log, failures)
   }
 
   get portal(): PortalAddress {
