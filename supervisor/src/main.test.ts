@@ -64,3 +64,17 @@ t.test('the ready line is printed whatever the log level, and SIGTERM is exit co
   t.equal(await exit, 0)
   t.equal(output.err, '')
 })
+
+t.test('SIGTERM again and again, to the last moment, is exit code 0 all the same', async t => {
+  const env = {
+    SCSIPUB_DATADIR: join(t.testdir(), 'data'),
+    SCSIPUB_LISTEN_ISCSI: '127.0.0.1:0',
+    SCSIPUB_LISTEN_HTTP: '127.0.0.1:0',
+    SCSIPUB_WORKERS: '1',
+  }
+  const { child, output, exit } = launch([], env)
+  while (!output.out.includes('server.ready')) await Promise.race([once(child.stdout, 'data'), exit])
+  const again = setInterval(() => child.kill('SIGTERM'), 1)
+  t.equal(await exit, 0, output.err)
+  clearInterval(again)
+})

@@ -27,6 +27,8 @@ async function main(args: readonly string[]): Promise<number> {
     log.fatal({ event: 'server.failed', why: error.stack ?? String(error) })
     process.exit(1)
   })
+  // Between the end of the server and that of the process nobody else takes them, and they would be the exit code.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => {})
   return run({
     config,
     log,
