@@ -44,7 +44,8 @@ export class ConnectionActor implements ConnectionActions, Member {
   #login: LoginPhase | undefined
   #session: Session | undefined
   #phase: FullFeature | undefined
-  #asking = false
+  /** Questions of the login that are open: the answer to one may lead to the next. */
+  #asking = 0
   #fault: { error: unknown } | undefined
   #resolve!: (end: ConnectionEnd) => void
   #reject!: (error: unknown) => void
@@ -138,7 +139,7 @@ export class ConnectionActor implements ConnectionActions, Member {
   /** Why it cannot be given to another worker at this moment; undefined when it can. */
   get obstacle(): string | undefined {
     if (!this.#machine.getSnapshot().can({ type: 'connection.handedOver' })) return 'a connection is ending'
-    return this.#asking ? 'a login waits for an answer' : this.#phase?.obstacle
+    return this.#asking > 0 ? 'a login waits for an answer' : this.#phase?.obstacle
   }
 
   /** Reads nothing more, and begins nothing, until `letGo`. */
@@ -151,7 +152,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     this.#guard(() => {
       this.#connection.letGo()
       if (this.#phase) this.#phase.drained()
-      else if (!this.#asking) this.#connection.resume()
+      else if (this.#asking === 0) this.#connection.resume()
       if (received.length > 0) this.#connection.feed(received)
       this.#connection.readOn()
     })
@@ -206,7 +207,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     try {
       if (this.#phase) return this.#phase.pdu(buffer, head, dataAt, length, digestOk)
       this.#login?.pdu(buffer, head, dataAt, length)
-      return !this.#asking
+      return this.#asking === 0
     } catch (error) {
       this.#crash(error)
       return false
@@ -216,12 +217,12 @@ export class ConnectionActor implements ConnectionActions, Member {
   #loginHost(): ConstructorParameters<typeof LoginPhase>[1] {
     return {
       asked: () => {
-        this.#asking = true
+        this.#asking++
       },
       answered: () => {
-        this.#asking = false
+        this.#asking--
         this.#connection.flush()
-        this.#connection.resume()
+        if (this.#asking === 0) this.#connection.resume()
       },
       handBack: (tsih, pdu) => this.#handBack(tsih, pdu),
       find: (tsih, isid) => {
@@ -241,7 +242,7 @@ export class ConnectionActor implements ConnectionActions, Member {
 
   /** Lets go of a connection whose first login request names a session: it goes on in that session's worker. */
   #handBack(tsih: number, pdu: Buffer): void {
-    this.#asking = true
+    this.#asking++
     // What came behind the request is in the framer when the section has ended.
     queueMicrotask(() => {
       const received = Buffer.concat([pdu, this.#connection.framer.rest()])

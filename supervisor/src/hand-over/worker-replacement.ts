@@ -38,7 +38,7 @@ export interface Replacement {
 
 const LIMITS: ReplacementLimits = { boundMs: 150, deadlineMs: 10 * 60_000 }
 /** Sessions that move at the same time: their messages overlap, and none of them waits long for the two workers. */
-const AT_A_TIME = 4
+const AT_A_TIME = 2
 const FIRST_REST_MS = 50
 const LONGEST_REST_MS = 2_000
 

@@ -63,12 +63,14 @@ async function moveOne(server: EmbeddedServer, session: number, to: number): Pro
     if (!server.workers.threadIds.some(id => server.workers.sessionsOn(id).includes(session))) return undefined
     const { outcome, why, pauseMs } = await server.workers.move(session, to)
     if (outcome === 'moved') return pauseMs
-    if (outcome === 'dropped' || performance.now() > endMs) {
-      const said = server.log.filter(({ event }) => event === 'session.adopt.failed')
-      throw new Error(`session ${session} is ${outcome}: ${why} ${JSON.stringify(said)}`)
-    }
+    if (outcome === 'dropped' || performance.now() > endMs) throw lost(server, session, `${outcome}: ${why}`)
     await setTimeout(5)
   }
+}
+
+function lost(server: EmbeddedServer, session: number, why: string): Error {
+  const said = server.log.filter(({ event }) => event === 'session.adopt.failed')
+  return new Error(`session ${session} is ${why} ${JSON.stringify(said)}`)
 }
 
 async function restless(server: EmbeddedServer, use: () => Promise<void>): Promise<number> {
@@ -80,7 +82,7 @@ async function restless(server: EmbeddedServer, use: () => Promise<void>): Promi
         // It may have ended by now, or be busy.
         const { outcome, why } = await server.workers.move(session, to, RESTLESS_BOUND_MS).catch(() => ENDED)
         if (outcome === 'moved') moved++
-        if (outcome === 'dropped') throw new Error(`session ${session} is dropped: ${why}`)
+        if (outcome === 'dropped') throw lost(server, session, `dropped: ${why}`)
       }
       await setTimeout(1)
     }
