@@ -185,7 +185,7 @@ export class Session {
   }
 
   /** What another worker needs of what the connections share; there must be no `obstacle`. */
-  record(): Omit<SharedRecord, 'lastNoticeId'> {
+  record(): Omit<SharedRecord, 'hadNotices'> {
     const { isid, ...parameters } = this.parameters
     return {
       sessionId: this.id,

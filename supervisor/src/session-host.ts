@@ -118,7 +118,8 @@ export class SessionHost implements Sessions {
     if (end.handBack) {
       const { tsih, received } = end.handBack
       const goal = this.#parts.sessionOf(tsih)
-      await this.#settled(goal)
+      // Nothing may come between the look and the start there, else the session could go away in between.
+      for (let moving = this.#moving(goal); moving !== undefined; moving = this.#moving(goal)) await moving
       connection.joining = goal
       end = await this.#run(connection, { ...task, received }, this.#workerOf(goal))
     }
@@ -134,7 +135,7 @@ export class SessionHost implements Sessions {
 
   /** [7143 §6.3.5] wants the old session ended before the new one is answered; a session that will not end is cut off. */
   async end(sessionId: number, outcome: 'reinstated' | 'dropped' | 'reset', why: string): Promise<boolean> {
-    if (this.#sessions.get(sessionId)?.moving !== undefined) await this.#settled(sessionId)
+    for (let moving = this.#moving(sessionId); moving !== undefined; moving = this.#moving(sessionId)) await moving
     const session = this.#sessions.get(sessionId)
     if (!session) return true
     for (const { id, worker } of session.connections) {
@@ -236,13 +237,9 @@ export class SessionHost implements Sessions {
     }
   }
 
-  /** Settles when the session is not on its way from worker to worker, or there is none. */
-  async #settled(sessionId: number | undefined): Promise<void> {
-    for (;;) {
-      const moving = this.#sessions.get(sessionId ?? 0)?.moving
-      if (!moving) return
-      await moving
-    }
+  /** Settles when the session has come to rest; undefined when it is not on its way from worker to worker. */
+  #moving(sessionId: number | undefined): Promise<unknown> | undefined {
+    return this.#sessions.get(sessionId ?? 0)?.moving
   }
 
   #isOn({ connections }: Session, worker: WorkerLife): boolean {

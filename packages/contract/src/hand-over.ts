@@ -164,8 +164,8 @@ export interface SharedRecord {
   /** Memory for solicited data: task tags that have it, and those that wait for it, in order. */
   readonly budget: { readonly granted: readonly number[]; readonly waiting: readonly number[] }
   readonly copies?: CopiesRecord
-  /** The last notice of the storage engine that it knows of. */
-  readonly lastNoticeId: number
+  /** The last notices of the storage engine that it has had, by number. */
+  readonly hadNotices: readonly number[]
 }
 
 /** A session with its connections, or one connection that has not logged in. Connections that are about to join are among `connections`. */
@@ -204,7 +204,7 @@ const sharedSchema = {
     budget: {
       properties: { granted: { elements: { type: 'uint32' } }, waiting: { elements: { type: 'uint32' } } },
     },
-    lastNoticeId: { type: 'uint32' },
+    hadNotices: { elements: { type: 'uint32' } },
   },
   optionalProperties: { copies: {} },
 } as const

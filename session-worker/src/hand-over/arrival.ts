@@ -61,8 +61,8 @@ export class Arrival {
     const { record } = this.#notice
     for (const [connection, of] of this.#each()) connection.sendRest(of)
     if (this.#session && record.session) {
-      const { lastNoticeId } = record.session
-      const missed = new Map(notices.filter(({ noticeId }) => noticeId > lastNoticeId).map(one => [one.noticeId, one]))
+      const had = new Set(record.session.hadNotices)
+      const missed = new Map(notices.filter(({ noticeId }) => !had.has(noticeId)).map(one => [one.noticeId, one]))
       this.#session.arriving = false
       // Nothing of it is under way, so there is nothing to wait for.
       for (const notice of [...missed.values()].sort((a, b) => a.noticeId - b.noticeId))

@@ -20,17 +20,17 @@ export interface Departed {
   readonly volumes: ReadonlySet<string>
 }
 
-/** Lets go of these connections, which are those of one session, or says within `boundMs` why not. `lastNoticeId` is asked at the last moment. */
+/** Lets go of these connections, which are those of one session, or says within `boundMs` why not. `hadNotices` is asked at the last moment. */
 export async function depart(
   connections: readonly ConnectionActor[],
-  { boundMs, lastNoticeId }: { boundMs: number; lastNoticeId: () => number },
+  { boundMs, hadNotices }: { boundMs: number; hadNotices: () => number[] },
 ): Promise<Departed | { readonly busy: string }> {
   const endMs = performance.now() + boundMs
   for (const connection of connections) connection.hold()
   for (;;) {
     const session = connections.find(({ session }) => session)?.session
     const busy = obstacle(connections, session)
-    if (busy === undefined) return letGo(connections, session, lastNoticeId())
+    if (busy === undefined) return letGo(connections, session, hadNotices())
     if (performance.now() >= endMs) {
       for (const connection of connections) connection.letGo()
       return { busy }
@@ -47,11 +47,11 @@ function obstacle(connections: readonly ConnectionActor[], session: Session | un
   return session?.obstacle(new Set(connections))
 }
 
-function letGo(connections: readonly ConnectionActor[], session: Session | undefined, lastNoticeId: number): Departed {
+function letGo(connections: readonly ConnectionActor[], session: Session | undefined, hadNotices: number[]): Departed {
   const volumes = [...(session?.luns.values() ?? [])].map(({ volume }) => volume.descriptor)
   const record: SessionRecord = {
     version: HAND_OVER_VERSION,
-    ...(session && { session: { ...session.record(), lastNoticeId } }),
+    ...(session && { session: { ...session.record(), hadNotices } }),
     connections: connections.map(connection => connection.record()),
   }
   const departed = {

@@ -11,6 +11,9 @@ import type { Services } from '../services.js'
 import { Arrival } from './arrival.js'
 import { depart } from './departure.js'
 
+/** More notices than can be on their way to two workers. */
+const REMEMBERED = 128
+
 interface Ghost {
   readonly volumes: ReadonlySet<string>
   readonly notices: SessionNotice[]
@@ -27,7 +30,8 @@ export class HandOver {
   readonly #connections: Map<number, ConnectionActor>
   readonly #ghosts = new Map<number, Ghost>()
   readonly #coming = new Map<number, Coming>()
-  #lastNoticeId = 0
+  /** Numbers of the last notices. */
+  readonly #had: number[] = []
 
   /** `connections`: those of the worker. One that comes is in it from the beginning, until its run has ended. */
   constructor(services: Services, connections: Map<number, ConnectionActor>) {
@@ -41,7 +45,7 @@ export class HandOver {
     const known = connections.filter(connection => connection !== undefined)
     // One that is not here is about to come, or its end is about to be known.
     if (known.length < connections.length) return { busy: 'a connection is on its way' }
-    const departed = await depart(known, { boundMs, lastNoticeId: () => this.#lastNoticeId })
+    const departed = await depart(known, { boundMs, hadNotices: () => [...this.#had] })
     if ('busy' in departed) return departed
     const { record, controls, volumes } = departed
     this.#ghosts.set(moveId, { volumes, notices: [] })
@@ -79,7 +83,8 @@ export class HandOver {
 
   /** Every notice about a volume passes here, before the sessions that live here have it. */
   heard(notice: SessionNotice): void {
-    this.#lastNoticeId = notice.noticeId
+    this.#had.push(notice.noticeId)
+    if (this.#had.length > REMEMBERED) this.#had.shift()
     for (const { volumes, notices } of this.#ghosts.values()) if (volumes.has(notice.volumeId)) notices.push(notice)
     for (const { notices } of this.#coming.values()) notices.push(notice)
   }
