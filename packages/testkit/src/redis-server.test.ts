@@ -25,3 +25,14 @@ t.test('a frozen one can be stopped, and settings are taken', async t => {
   await redis.stop()
   await t.rejects(redis.command('ping'), /refused/)
 })
+
+t.test('one that is still writing the first file of its log is stopped when it has', async t => {
+  const settings = { appendonly: 'no', 'rdb-key-save-delay': '500000' } // µs
+  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis'), settings })
+  t.teardown(() => redis.kill())
+  await redis.command('mset', 'a', '1', 'b', '2')
+  await redis.command('config', 'set', 'appendonly', 'yes')
+  t.match(await redis.command('info', 'persistence'), /aof_rewrite_(in_progress|scheduled):1/)
+  await redis.stop()
+  await t.rejects(redis.command('ping'), /refused/)
+})

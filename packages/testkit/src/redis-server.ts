@@ -12,7 +12,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-const START_MS = 15_000
+const START_MS = 60_000
+/** How often it is asked again to end: one that is writing the first file of its log refuses, and forgets that it was asked. */
+const STOP_AGAIN_MS = 100
 const run = promisify(execFile)
 
 export interface RedisOptions {
@@ -71,7 +73,7 @@ export class RedisServer {
     await this.#ready(child)
   }
 
-  /** SIGTERM, and waits for the end. */
+  /** SIGTERM, as often as it takes, and waits for the end. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM')
   }
@@ -140,7 +142,9 @@ export class RedisServer {
     const exit = once(child, 'exit')
     child.kill(signal)
     child.kill('SIGCONT') // a frozen one ends too
+    const again = setInterval(() => child.kill(signal), STOP_AGAIN_MS)
     await exit
+    clearInterval(again)
   }
 
   async #ready(child: ChildProcess): Promise<void> {
