@@ -5,7 +5,7 @@ import { anyBody, isInOrder } from '../fixtures/any-body.js'
 import { ADMIN_TOKEN, call } from '../fixtures/http-calls.js'
 import { start } from '../fixtures/steps.js'
 
-const TIERS = { paid: { maxSessions: 4, maxBytes: 65_536, ttlSeconds: 60 } }
+const TIERS = { paid: { maxSessions: 4, maxBytes: 65_536, ttlSeconds: 86_400 } }
 const env = { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN, SCSIPUB_TIERS: JSON.stringify(TIERS) }
 const server = start(t, { env })
 const at = await server.api()

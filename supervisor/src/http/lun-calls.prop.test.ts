@@ -7,7 +7,7 @@ import { ADMIN_TOKEN, call } from '../fixtures/http-calls.js'
 import { start } from '../fixtures/steps.js'
 
 const MAX_BYTES = 65_536
-const TIERS = { paid: { maxSessions: 4, maxBytes: MAX_BYTES, ttlSeconds: 60 } }
+const TIERS = { paid: { maxSessions: 4, maxBytes: MAX_BYTES, ttlSeconds: 86_400 } }
 const env = { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN, SCSIPUB_TIERS: JSON.stringify(TIERS) }
 const server = start(t, { env, worker: REAL_WORKER })
 const at = await server.api()
