@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
 import { RedisServer } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 import type { LeaseRecord } from './lease-record.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
@@ -21,6 +21,13 @@ async function recordOf(store: StateStore, id: string): Promise<{ version: numbe
   const entry = await store.get('leases', id)
   if (!entry || isDamaged(entry)) throw new Error(`no record of ${id}`)
   return { version: entry.version, record: entry.value as LeaseRecord }
+}
+
+/** The login was days ago. */
+async function attachedForLong(store: StateStore, id: string): Promise<void> {
+  const { version, record } = await recordOf(store, id)
+  if (record.state !== 'attached') throw new Error(`lease ${id} is ${record.state}`)
+  await store.put('leases', id, { ...record, expiresAt: record.expiresAt - 7 * 86_400_000 }, version)
 }
 
 const refused = (status: number) => ({ refuse: { class: status >>> 8, detail: status & 0xff } })
@@ -47,9 +54,11 @@ for (const [kind, open] of Object.entries(STORES)) {
 
   t.test(`${kind}: a lease that was attached when the server was killed has its whole time to come back`, async t => {
     const attach = (lab: LeaseLab, id: string) => lab.leases.attach(id, 1)
-    const { lab, lease, id } = await overCrash(t, async () => {}, attach)
+    const { lab, lease, id } = await overCrash(t, attachedForLong, attach)
     t.match(lab.leases.get(id), { state: 'suspended', chapSecret: lease.chapSecret, attachedSessions: 0 })
-    t.ok(Date.parse(lab.leases.get(id)!.expiresAt) > Date.parse(lease.createdAt) + 3_600_000)
+    t.ok(Date.parse(lab.leases.get(id)!.expiresAt) >= Date.parse(lease.createdAt) + 3_600_000)
+    await until('it is written', async () => (await lab.recorded(id))?.state === 'suspended')
+    t.equal((await lab.recorded(id))?.expiresAt, Date.parse(lab.leases.get(id)!.expiresAt))
     t.hasProp(await lab.leases.attach(id, 1), 'luns')
   })
 
@@ -96,6 +105,24 @@ for (const [kind, open] of Object.entries(STORES)) {
       t.equal(await lab.store.get('leases', id), undefined)
       await lab.stop()
     }
+  })
+
+  t.test('an eviction that was begun is finished, though the store has fallen back to before it', async t => {
+    let old: LeaseRecord | undefined
+    const { lab, id } = await overCrash(
+      t,
+      async (store, id) => void (await store.put('leases', id, old, (await recordOf(store, id)).version)),
+      async (lab, id) => {
+        old = (await recordOf(lab.store, id)).record
+        lab.failing.add('volume.remove')
+        await lab.leases.remove(id)
+        t.same(lab.files.volumes, [`lease_${id}.lun0`])
+      },
+    )
+    t.match(await lab.leases.attach(id, 1), refused(0x0203))
+    await lab.logged('lease.gone')
+    t.same(lab.files, { volumes: [], ledger: [] })
+    t.equal(await lab.store.get('leases', id), undefined)
   })
 
   t.test(`a record that makes no sense refuses that lease alone, by name, and keeps its disks`, async t => {

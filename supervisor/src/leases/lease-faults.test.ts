@@ -1,11 +1,10 @@
 /** Single steps of what is done with leases that fail, or that a crash came between: the lease is what it was, or what it was to become, and nothing is left over. */
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
 import { RedisServer } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 import type { LeaseRecord } from './lease-record.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
@@ -59,7 +58,7 @@ t.test('a growing that a crash came between is finished at the next start', asyn
   const { lab, id } = await overCrash(t, ({ store }, id) =>
     rewrite(store, id, { luns: [{ lun: 0, sizeBytes: MIB, growsTo: 2 * MIB }] }),
   )
-  while (lab.leases.get(id)?.luns[0]?.sizeBytes !== 2 * MIB) await sleep(20)
+  await until('it has grown', () => lab.leases.get(id)?.luns[0]?.sizeBytes === 2 * MIB)
   const attached = await lab.leases.attach(id, 1)
   t.match(attached, { luns: [{ volume: { spec: { sizeBytes: 2 * MIB } } }] })
 })
@@ -94,6 +93,18 @@ t.test('a login whose disks cannot be opened leaves nobody attached', async t =>
   t.equal((await recordOf(lab.store, id)).record.state, 'suspended')
   lab.failing.clear()
   t.hasProp(await lab.leases.attach(id, 2), 'luns')
+})
+
+t.test('every login renews the time of a lease, as its record says', async t => {
+  const lab = await LeaseLab.start(t)
+  const { id } = await lab.leases.create(ACCOUNT, { ...ONE, ttlSeconds: 3600 })
+  for (const session of [1, 2]) {
+    lab.aheadMs += 1_800_000
+    const before = Date.now() + lab.aheadMs
+    t.hasProp(await lab.leases.attach(id, session), 'luns')
+    const { expiresAt } = (await recordOf(lab.store, id)).record
+    t.ok(expiresAt >= before + 3_600_000, `${expiresAt - before} ms, of 3,600,000`)
+  }
 })
 
 t.test('a record that is of another node is left alone, at the start and under way', async t => {

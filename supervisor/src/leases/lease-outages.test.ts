@@ -1,19 +1,14 @@
 /** A state store that goes away, comes late, or is emptied, under leases that are in use. Redis, for it does all that. */
 import { join } from 'node:path'
-import { isDamaged, openState, type StateStore } from '@scsipub/state'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openState } from '@scsipub/state'
 import { RedisServer } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
-import type { LeaseRecord } from './lease-record.js'
+import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
 const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
 t.teardown(() => redis.stop())
-
-async function recordOf(store: StateStore, id: string): Promise<LeaseRecord | undefined> {
-  const entry = await store.get('leases', id).catch(() => undefined)
-  return entry && !isDamaged(entry) ? (entry.value as LeaseRecord) : undefined
-}
 
 /** Leases in Redis that the test may stop. */
 async function withRedis(t: Test): Promise<LeaseLab> {
@@ -26,7 +21,7 @@ const refused = (status: number) => ({ refuse: { class: status >>> 8, detail: st
 
 t.test('while Redis is away logins get 0301 and sessions go on; what happened is written when it is back', async t => {
   const lab = await withRedis(t)
-  const { leases, store } = lab
+  const { leases } = lab
   const { id } = await leases.create(ACCOUNT, ONE)
   t.hasProp(await leases.attach(id, 1), 'luns')
   await redis.stop()
@@ -37,7 +32,7 @@ t.test('while Redis is away logins get 0301 and sessions go on; what happened is
   await leases.detach(1)
   t.match(leases.get(id), { state: 'suspended' })
   await redis.start()
-  while ((await recordOf(store, id))?.state !== 'suspended') await new Promise(resolve => setTimeout(resolve, 20))
+  await until('it is written', async () => (await lab.recorded(id))?.state === 'suspended')
   t.hasProp(await leases.attach(id, 3), 'luns')
   t.equal(lab.count('lease.record.restored'), 0, 'nothing was lost')
 })
@@ -53,20 +48,50 @@ t.test('leases that cannot be read at the start are 0301, and are there once Red
   t.equal(next.leases.available, false)
   t.same(next.files.volumes, [`lease_${id}.lun0`])
   await redis.start()
-  while (!next.leases.get(id)) await new Promise(resolve => setTimeout(resolve, 20))
+  await until('the lease is there', () => next.leases.get(id) !== undefined)
   t.hasProp(await next.leases.attach(id, 1), 'luns')
 })
 
-t.test('nothing comes to its end while Redis is away, nor right after that', async t => {
+/** Has all rung that is due by the clock of the leases, warnings as well as ends: one timer is for them all. */
+async function ring(lab: LeaseLab, aheadMs: number): Promise<void> {
+  const { id } = await lab.leases.create(ACCOUNT, { ...ONE, ttlSeconds: 1 })
+  lab.aheadMs = aheadMs
+  await until('it has rung', () => wasWarned(lab, id))
+}
+
+function wasWarned({ log }: LeaseLab, id: string): boolean {
+  return log.some(({ event, leaseId }) => event === 'lease.expiring' && leaseId === id)
+}
+
+t.test('nothing comes to its end while Redis is away, and nobody is warned of it', async t => {
   const lab = await withRedis(t)
-  const { id } = await lab.leases.create(ACCOUNT, { ...ONE, ttlSeconds: 2 })
+  const { id, expiresAt } = await lab.leases.create(ACCOUNT, { ...ONE, ttlSeconds: 5 })
   await redis.stop()
-  await new Promise(resolve => setTimeout(resolve, 2500))
+  await sleep(Date.parse(expiresAt) + 500 - Date.now())
   t.match(lab.leases.get(id), { state: 'suspended' })
-  const returned = Date.now()
+  t.same([lab.count('lease.expiring'), lab.count('lease.eviction.unfinished')], [0, 0], 'it was not even tried')
   await redis.start()
+  t.match(await lab.logged('lease.expiring'), { leaseId: id })
   await lab.logged('lease.gone')
-  t.ok(Date.now() - returned >= 200, 'a tenth of its time is left')
+})
+
+t.test('after an outage a tenth of its time is left to a lease, though its owner had been warned before', async t => {
+  const lab = await withRedis(t)
+  const { id } = await lab.leases.create(ACCOUNT, { ...ONE, ttlSeconds: 600 })
+  await ring(lab, 545_000)
+  t.ok(wasWarned(lab, id))
+  await redis.stop()
+  await until('the store is away', () => !lab.store.available)
+  lab.aheadMs = 3_600_000
+  const left = new Promise<number>(resolve => {
+    lab.store.onAvailability(there => {
+      if (there) resolve(Date.parse(lab.leases.get(id)?.expiresAt ?? '') - Date.now() - lab.aheadMs)
+    })
+  })
+  await redis.start()
+  t.ok(Math.abs((await left) - 60_000) < 1_000, `${await left} ms are left`)
+  await ring(lab, lab.aheadMs)
+  t.hasProp(await lab.leases.attach(id, 1), 'luns', 'who could not log in still can')
 })
 
 t.test('a Redis that was emptied under a running server gets the record again with the next login', async t => {
@@ -75,5 +100,5 @@ t.test('a Redis that was emptied under a running server gets the record again wi
   await redis.command('flushall')
   t.hasProp(await lab.leases.attach(id, 1), 'luns')
   t.match(await lab.logged('lease.record.restored'), { leaseId: id, why: /lost/ })
-  t.equal((await recordOf(lab.store, id))?.state, 'attached')
+  t.equal((await lab.recorded(id))?.state, 'attached')
 })
