@@ -17,6 +17,7 @@ const DEBIAN = {
   state: REDIS,
   supervisor: REDIS,
   protocol: REDIS,
+  restarts: INITIATORS,
   interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
 }
 

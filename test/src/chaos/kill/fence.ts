@@ -25,22 +25,29 @@ function portOf({ initiatorName, isid }: FenceNode): string {
 const KEYS = [0xa1, 0xb2]
 const hex = (key: number) => key.toString(16).padStart(16, '0')
 
+export interface FenceOptions {
+  readonly dice: Dice
+  readonly ledger: ReservationLedger
+  readonly state: ReservationState
+  readonly told?: (state: ReservationState) => string
+}
+
 interface Change {
   readonly service: number
   readonly fields: PrOutFields
   readonly action: ReservationAction
 }
 
-/** Changes on until a connection ends. `state`: what the server has at first. */
+/** Changes on until a connection ends. `state`: what the server has at first; `told`: what of a state the ledger has. */
 export async function fence(
   nodes: readonly Initiator[],
-  { dice, ledger, state }: { dice: Dice; ledger: ReservationLedger; state: ReservationState },
+  { dice, ledger, state, told = keptState }: FenceOptions,
 ): Promise<void> {
   for (let now = state; ; ) {
     const index = dice.below(nodes.length)
     const { service, fields, action } = choose(dice)
     const result = reduceReservations(now, portOf(FENCE_NODES[index]!), action)
-    ledger.begin(keptState(result.state))
+    ledger.begin(told(result.state))
     const answer = await persistentReserveOut(nodes[index]!, service, fields, FENCE_LUN)
     if (answer.sense?.startsWith('6/')) {
       // A unit attention came in its place, and nothing was done.

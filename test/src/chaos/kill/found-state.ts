@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { status } from '@scsipub/scsi'
+import { NO_RESERVATIONS, type ReservationState, status } from '@scsipub/scsi'
 import { cdb, type Initiator, provisioningCdb, readFullStatus, readReservation } from '@scsipub/testkit'
 import { countBooked } from '../booked-sectors.js'
 import { keptState } from '../reservation-ledger.js'
@@ -84,4 +84,17 @@ export async function readReservations(initiator: Initiator): Promise<string> {
     registrations,
     reservation: held && { type: held.type as 1, holder },
   })
+}
+
+/** What `readReservations` gave, as the rules of reservations go on from it. */
+export function stateOf(kept: string): ReservationState {
+  const { registrations, reservation } = JSON.parse(kept) as Pick<ReservationState, 'registrations' | 'reservation'>
+  if (registrations.length === 0) return NO_RESERVATIONS
+  const holder = reservation?.holder === 'all' ? undefined : reservation?.holder
+  return {
+    ...NO_RESERVATIONS,
+    persistent: true,
+    registrations,
+    reservation: reservation && { type: reservation.type, holder },
+  }
 }

@@ -5,7 +5,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { NO_RESERVATIONS, type ReservationState } from '@scsipub/scsi'
 import { cdb, Initiator } from '@scsipub/testkit'
 import { iqn } from '../../harness/server.js'
 import { Dice } from '../dice.js'
@@ -15,7 +14,7 @@ import { ChaosFault, type ChaosResult, type RoundsOptions } from '../faults.js'
 import { ReservationLedger } from '../reservation-ledger.js'
 import { BASE_TAG } from '../sector-value.js'
 import { FENCE_NODES, fence } from './fence.js'
-import { readAll, readReservations, readStatuses, readUsage, ready } from './found-state.js'
+import { readAll, readReservations, readStatuses, readUsage, ready, stateOf } from './found-state.js'
 import { FENCE_LUN, imageContent, initialOf, KILL_CONFIG, KILL_DISKS, TARGET } from './kill-disks.js'
 import { RENTED_DISKS } from './rented-disks.js'
 import { RentedLeases } from './rented-leases.js'
@@ -229,16 +228,4 @@ function login(run: Run, initiatorName: string, isid?: Buffer): Promise<Initiato
     keys: { MaxConnections: '2' },
     ...(isid && { isid }),
   })
-}
-
-function stateOf(kept: string): ReservationState {
-  const { registrations, reservation } = JSON.parse(kept) as Pick<ReservationState, 'registrations' | 'reservation'>
-  if (registrations.length === 0) return NO_RESERVATIONS
-  const holder = reservation?.holder === 'all' ? undefined : reservation?.holder
-  return {
-    ...NO_RESERVATIONS,
-    persistent: true,
-    registrations,
-    reservation: reservation && { type: reservation.type, holder },
-  }
 }

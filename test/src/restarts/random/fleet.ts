@@ -1,0 +1,88 @@
+// The loads of a run: sessions of every shape that the server knows, on disks of every kind.
+
+import { Initiator, type LoginOptions } from '@scsipub/testkit'
+import type { Dice } from '../../chaos/dice.js'
+import { KILL_DISKS, TARGET } from '../../chaos/kill/kill-disks.js'
+import type { LeaseAnswer } from '../../chaos/kill/tenant.js'
+import { iqn } from '../../harness/server.js'
+import { BLANK } from '../../protocol/lab.js'
+import type { Breaks } from './breaks.js'
+import { ChurnLane } from './churn-lane.js'
+import type { Echo } from './echo.js'
+import { FenceLane } from './fence-lane.js'
+import type { Lane } from './lane.js'
+import { LedgerLane } from './ledger-lane.js'
+import { PingLane } from './ping-lane.js'
+import { PATTERNS, PERF, PINGS, SMALL_DISK, type Stage } from './stage.js'
+import { PerfLane, QemuLane } from './stock-lanes.js'
+
+const DIGESTS = { HeaderDigest: 'CRC32C', DataDigest: 'CRC32C' }
+/** Everything is asked for, in small pieces. */
+const SOLICITED = { InitialR2T: 'Yes', ImmediateData: 'No', MaxBurstLength: '65536', MaxRecvDataSegmentLength: '8192' }
+
+export interface FleetOptions {
+  readonly stage: Stage
+  readonly breaks: Breaks
+  readonly dice: Dice
+  readonly echo: Echo
+  /** What is being done to the server. */
+  readonly doing: () => string
+}
+
+export interface Fleet {
+  readonly lanes: readonly Lane[]
+  readonly pings: PingLane
+}
+
+export function fleetOf({ stage, breaks, dice, echo, doing }: FleetOptions): Fleet {
+  const { server, leases } = stage
+  const address = { host: '127.0.0.1', port: server.port }
+  const url = (name: string) => `iscsi://127.0.0.1:${server.port}/${iqn(name)}/0`
+  let port = 0
+  const lane = (
+    name: string,
+    options: LoginOptions,
+    { disks = [SMALL_DISK], connections = 1, passing = false } = {},
+  ) => {
+    const named = { initiatorName: `iqn.2025-01.test:${name.replaceAll(' ', '-')}`, isid: isidOf(++port), ...options }
+    const { keys } = options
+    const login = async () => {
+      const first = await Initiator.login(address, named)
+      const further: Initiator[] = []
+      for (let cid = 1; cid < connections; cid++)
+        further.push(await first.addConnection(address, { cid, ...(keys?.HeaderDigest && { keys: DIGESTS }) }))
+      return [first, ...further]
+    }
+    return new LedgerLane({ name, disks, passing, login, breaks, dice: dice.fork() })
+  }
+  const pings = new PingLane({ address, target: iqn(PINGS), breaks, echo, doing })
+  const lanes = [
+    lane(
+      'four connections with digests',
+      { target: iqn(TARGET), keys: { ...DIGESTS, MaxConnections: '4' } },
+      { disks: [...KILL_DISKS], connections: 4 },
+    ),
+    lane('lease with CHAP and digests', { ...ofLease(leases[0]), keys: DIGESTS }),
+    lane(
+      'lease with CHAP, two connections, solicited',
+      { ...ofLease(leases[1]), keys: { ...SOLICITED, MaxConnections: '2' } },
+      { disks: [SMALL_DISK, SMALL_DISK], connections: 2 },
+    ),
+    lane('anonymous', { target: BLANK }, { passing: true }),
+    lane('anonymous, solicited', { target: BLANK, keys: SOLICITED }, { passing: true }),
+    new FenceLane({ address, target: iqn(TARGET), breaks, dice: dice.fork() }),
+    new PerfLane({ url: url(PERF), breaks }),
+    new QemuLane({ url: url(PATTERNS), breaks, dice: dice.fork() }),
+    new ChurnLane({ address, breaks }),
+    pings,
+  ]
+  return { lanes, pings }
+}
+
+function ofLease({ iqn: target, chap_user: user, chap_secret: secret }: LeaseAnswer): LoginOptions {
+  return { target, chap: { user, secret } }
+}
+
+function isidOf(port: number): Buffer {
+  return Buffer.from([0, 2, 0x3d, 1, 0, port])
+}

@@ -1,0 +1,33 @@
+// What can be said on the command line of a run.
+
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+
+const USAGE = `npm run restarts -- [options]
+  --minutes N    how long everything is restarted; 5 unless told
+  --seed N       repeat the choices of a run that printed this seed
+  --verbose      a line for each thing that is done`
+
+export interface RestartsOptions {
+  readonly minutes: number
+  readonly seed: number
+  readonly verbose: boolean
+}
+
+/** @throws Error with the usage, when the arguments are wrong */
+export function readOptions(args: readonly string[]): RestartsOptions {
+  const { minutes: spelled, seed: chosen, verbose = false } = parse(args)
+  const minutes = Number(spelled ?? 5)
+  const seed = Number(chosen ?? randomInt(2 ** 31))
+  if (!(minutes > 0) || !Number.isInteger(seed) || seed < 0) throw new Error(USAGE)
+  return { minutes, seed, verbose }
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  try {
+    return parseArgs({ args: [...args], options: { minutes: text, seed: text, verbose: { type: 'boolean' } } }).values
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${USAGE}`)
+  }
+}

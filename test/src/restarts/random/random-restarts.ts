@@ -1,0 +1,185 @@
+// A run: the real server under loads of several kinds, while one thing after the other is done to it. Nothing is lost, nobody is cut off but where the table of failures says so, pings
+// are answered, and in the end nothing is left over. The seed decides what is done and in which order; the initiators and the machine add chance of their own.
+
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { Dice } from '../../chaos/dice.js'
+import { ChaosFault } from '../../chaos/faults.js'
+import { ACTIONS, type Action } from './actions.js'
+import { Breaks } from './breaks.js'
+import { Echo } from './echo.js'
+import { type Fleet, fleetOf } from './fleet.js'
+import { type Held, heldBy, untilNoMoreHeld } from './held.js'
+import { endInOrder } from './last-orders.js'
+import type { RestartedServer } from './restarted-server.js'
+import { type Stage, setUp, WORKERS } from './stage.js'
+
+/** Until every load has begun, on a busy machine. */
+const BEGUN_MS = 60_000
+const NOTHING = 'nothing'
+
+export interface RandomRestartsOptions {
+  readonly seed: number
+  readonly seconds: number
+  /** An existing folder; what a fault needs is left there. */
+  readonly scratch: string
+  /** Takes a line for each thing that is done. */
+  readonly progress?: (line: string) => void
+  /** All that there are unless told. */
+  readonly actions?: readonly Action[]
+}
+
+export interface RandomRestartsResult {
+  readonly before: Held
+  readonly after: Held
+  /** How often each action was done. */
+  readonly done: ReadonlyMap<string, number>
+  /** What each load did, by its name. */
+  readonly loads: ReadonlyMap<string, number>
+  /** The longest ping in ms, by what was done meanwhile. */
+  readonly pingsMs: ReadonlyMap<string, number>
+  /** All of it in words. */
+  readonly lines: readonly string[]
+}
+
+/** @throws ChaosFault for the first thing that is not as it has to be */
+export async function randomRestarts(options: RandomRestartsOptions): Promise<RandomRestartsResult> {
+  const stage = await setUp(options.scratch)
+  const echo = await Echo.start()
+  try {
+    return await play(stage, echo, options)
+  } catch (error) {
+    const lines = [...stage.server.log.map(line => JSON.stringify(line)), ...stage.server.complaints]
+    writeFileSync(join(options.scratch, 'server.log'), lines.join('\n'))
+    throw new ChaosFault(`restarts, seed ${options.seed}`, [(error as Error).message], options.scratch)
+  } finally {
+    echo.stop()
+    await stage.server.kill()
+  }
+}
+
+async function play(stage: Stage, echo: Echo, options: RandomRestartsOptions): Promise<RandomRestartsResult> {
+  const { server, dataDir } = stage
+  const { seed, seconds, progress = () => {}, actions = ACTIONS } = options
+  const dice = new Dice(seed)
+  let doing = NOTHING
+  const breaks = new Breaks()
+  const fleet = fleetOf({ stage, breaks, echo, dice: dice.fork(), doing: () => doing })
+  await use(fleet, breaks, async () => {
+    assert.equal((await server.operator('POST /workers/restart')).status, 200)
+  })
+  await nobodyThere(server)
+  const before = await heldBy(server, dataDir)
+
+  const done = new Map<string, number>()
+  await use(fleet, breaks, async () => {
+    const chosen = new ActionBag(actions, dice.fork())
+    const own = dice.fork()
+    for (const end = performance.now() + seconds * 1000; performance.now() < end && !breaks.fault; ) {
+      await setTimeout(own.between(100, 1200))
+      const action = chosen.next()
+      doing = action.name
+      const what = await action.run({ server, dice: own, breaks, workers: WORKERS })
+      doing = NOTHING
+      done.set(action.name, (done.get(action.name) ?? 0) + 1)
+      progress(`${action.name}: ${what}`)
+    }
+  })
+  await nobodyThere(server)
+  const after = await untilNoMoreHeld(server, dataDir, before)
+  assert.deepEqual(unexpected(server, breaks), [], 'lines of the log that tell of a fault')
+  await endInOrder(stage)
+  const loads = new Map(fleet.lanes.map(lane => [lane.name, lane.done]))
+  const result = { before: before.held, after: after.held, done, loads, pingsMs: fleet.pings.longestMs }
+  return { ...result, lines: [...report(result, breaks), `the longest echo: ${ms(fleet.pings.longestEchoMs)}`] }
+}
+
+/** Runs the loads while `act` acts. @throws the first fault of either */
+async function use(fleet: Fleet, breaks: Breaks, act: () => Promise<void>): Promise<void> {
+  const running = fleet.lanes.map(lane => lane.run().catch((error: Error) => breaks.fail(error)))
+  try {
+    await Promise.race([begun(fleet).then(act), breaks.failed])
+  } finally {
+    for (const lane of fleet.lanes) lane.stop()
+    await Promise.all(running)
+  }
+  if (breaks.fault) throw breaks.fault
+}
+
+/** Every load has done something more. */
+async function begun({ lanes }: Fleet): Promise<void> {
+  const before = lanes.map(lane => lane.done)
+  for (const end = performance.now() + BEGUN_MS; lanes.some((lane, index) => lane.done === before[index]); ) {
+    const waiting = lanes.filter((lane, index) => lane.done === before[index]).map(({ name }) => name)
+    if (performance.now() > end) throw new Error(`loads that do not begin: ${waiting.join(', ')}`)
+    await setTimeout(20)
+  }
+}
+
+/** Each action once, in an order of chance, before any comes again; one that has to rest is left for later. */
+class ActionBag {
+  readonly #actions: readonly Action[]
+  readonly #dice: Dice
+  #left: Action[] = []
+  readonly #lastMs = new Map<number, number>()
+
+  constructor(actions: readonly Action[], dice: Dice) {
+    this.#actions = actions
+    this.#dice = dice
+  }
+
+  next(): Action {
+    if (this.#left.length === 0) this.#left = [...this.#actions]
+    const ready = this.#left.filter(({ restMs = 0 }) => performance.now() >= (this.#lastMs.get(restMs) ?? 0))
+    // There is always something that needs no rest.
+    const action = this.#dice.pick(
+      ready.length > 0 ? ready : this.#actions.filter(({ restMs }) => restMs === undefined),
+    )
+    this.#left = this.#left.filter(one => one !== action)
+    // What has the same rest is of one kind.
+    if (action.restMs !== undefined) this.#lastMs.set(action.restMs, performance.now() + action.restMs)
+    return action
+  }
+}
+
+/** All sessions have ended, as the server has it. */
+async function nobodyThere(server: RestartedServer): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const { body } = await server.operator('GET /workers')
+    if (body.sessions === 0 && body.connections === 0) return
+    await setTimeout(50)
+  }
+  throw new Error('sessions whose initiators are gone do not end')
+}
+
+const ERRORS: ReadonlySet<string | number> = new Set(['error', 'fatal', 50, 60])
+/** What a thread that was ended on purpose leaves in the log. */
+const EXPECTED = /^(engine\.died|worker\.died|worker\.failed)$/
+
+function unexpected(server: RestartedServer, breaks: Breaks): string[] {
+  const faults = server.log.filter(({ level, event = '' }) => ERRORS.has(level) && !EXPECTED.test(event))
+  const dropped = server.log.filter(
+    ({ event, outcome }) => event === 'session.dropped' || (event === 'session.ended' && outcome === 'dropped'),
+  )
+  // Where no connection may end, none has.
+  const cut = breaks.allowed.length === 0 && !server.log.some(({ event }) => event === 'worker.died') ? dropped : []
+  return [...faults, ...cut].map(line => JSON.stringify(line)).concat(server.complaints)
+}
+
+function report(
+  { before, after, done, loads, pingsMs }: Omit<RandomRestartsResult, 'lines'>,
+  breaks: Breaks,
+): string[] {
+  const names = Object.keys(before) as (keyof Held)[]
+  return [
+    ...[...done].map(([name, count]) => `${count} × ${name}; longest ping meanwhile ${ms(pingsMs.get(name) ?? 0)}`),
+    `between them the longest ping took ${ms(pingsMs.get(NOTHING) ?? 0)}`,
+    [...loads].map(([name, count]) => `${name} ${count}`).join(', '),
+    `connections that ended where they may: ${breaks.allowed.length}`,
+    `held before → after: ${names.map(name => `${name} ${before[name]} → ${after[name]}`).join(', ')}`,
+  ]
+}
+
+const ms = (value: number): string => `${Math.round(value)} ms`
