@@ -5,3 +5,12 @@ export { MappingRegistry } from './mapping-registry.js'
 export { NO_WAIT_UNSUPPORTED, pread, preadNoWait, pwrite, WOULD_WAIT } from './positioned-io.js'
 export { shutdown } from './socket.js'
 export { fallocate, punchHole, zeroRange } from './space.js'
+export {
+  MAX_DESCRIPTORS,
+  receiveDescriptors,
+  receiverOfDatagrams,
+  replaceDescriptor,
+  sendDatagram,
+  sendDescriptors,
+  socketPair,
+} from './unix-socket.js'
