@@ -36,7 +36,7 @@ export class Access {
     if (credentials.length === 0 && !mayBeLease) return { auth: 'none' }
     const offered = credentials.flatMap(credential => credential.algorithms)
     const algorithms = mayBeLease ? [...ALL_ALGORITHMS] : [...new Set(offered)]
-    const challenge = this.#judge.challenge(connectionId, user => this.#candidates(target, user))
+    const challenge = this.#judge.challenge(connectionId, target?.name, user => this.#candidates(target, user))
     return { auth: 'chap', optional: !this.#demands(target), algorithms, ...challenge }
   }
 
@@ -61,6 +61,19 @@ export class Access {
     const all = [...this.#directory.all(), ...leases]
     if (this.#ofDiscovery && proven.includes(this.#ofDiscovery)) return all
     return all.filter(({ credential }) => !credential || proven.includes(credential))
+  }
+
+  /** What connections were asked for and have proved, as plain data for another process of the server. */
+  export(): ReturnType<ChapJudge['export']> {
+    return this.#judge.export()
+  }
+
+  /** Goes on with what another process has; targets are those of this one, and a target that is gone has nobody who would do. */
+  import(estate: ReturnType<ChapJudge['export']>): void {
+    this.#judge.import(estate, name => {
+      const target = name === undefined ? undefined : this.#directory.find(name)
+      return name !== undefined && !target ? () => [] : user => this.#candidates(target, user)
+    })
   }
 
   /** The connection has ended. */

@@ -52,6 +52,18 @@ export class Admission {
     return true
   }
 
+  /** Counts a connection in that another process of the server had let in, and its session where it is `admitted`; nobody is refused. */
+  readmit(address: string, admitted: boolean): void {
+    const key = partyOf(address)
+    const party = this.#parties.get(key) ?? { connections: 0, sessions: 0 }
+    this.#parties.set(key, party)
+    party.connections++
+    this.#connections++
+    if (!admitted) return
+    party.sessions++
+    this.#sessions++
+  }
+
   disconnect(address: string): void {
     const key = partyOf(address)
     const party = this.#parties.get(key)

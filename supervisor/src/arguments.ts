@@ -9,7 +9,7 @@ Serves iSCSI targets until it is told to stop.
   --help          this text
 
 An environment variable SCSIPUB_<PATH> overrides a key: SCSIPUB_LISTEN_ISCSI=127.0.0.1:3260
-SIGTERM ends sessions and stops; SIGHUP reads the catalog again.
+SIGTERM ends sessions and stops; SIGHUP reads the catalog again; SIGUSR2 upgrades in place.
 `
 
 export type Arguments =

@@ -13,7 +13,17 @@ const RANDOM_BYTES = 16
 const TAG_BYTES = 16
 
 export class Challenges {
-  readonly #key = randomBytes(32)
+  #key = randomBytes(32)
+
+  /** By which another process of the server knows these challenges, too. Secret. */
+  get key(): Buffer {
+    return this.#key
+  }
+
+  /** Goes on with the key of another process. */
+  import(key: Uint8Array): void {
+    this.#key = Buffer.from(key)
+  }
 
   /** A challenge of 32 bytes that was never given out before. */
   make(): Buffer {

@@ -11,7 +11,19 @@ import { type Credential, proves } from './credential.js'
 /** The credentials that would do, of which one must have that name: a name finds those of thousands of leases. */
 export type Candidates = (user: string) => readonly Credential[]
 
+/** A connection's trial for another process of the server; plain data. */
+export interface TrialEstate {
+  readonly connectionId: number
+  readonly target: string | undefined
+  readonly identifier: number
+  readonly challenge: Uint8Array | undefined
+  /** Names that were proved. */
+  readonly proven: readonly string[]
+}
+
 interface Trial {
+  /** Full name of the target that it is about; undefined in discovery. */
+  readonly target: string | undefined
   readonly candidates: Candidates
   readonly identifier: number
   /** Used up by the first proof. */
@@ -24,10 +36,14 @@ export class ChapJudge {
   readonly #trials = new Map<number, Trial>()
 
   /** A challenge for a connection, of which any of `candidates` must be proved. An earlier one of the connection counts no more. */
-  challenge(connectionId: number, candidates: Candidates): { identifier: number; challenge: string } {
+  challenge(
+    connectionId: number,
+    target: string | undefined,
+    candidates: Candidates,
+  ): { identifier: number; challenge: string } {
     const identifier = randomInt(256)
     const challenge = this.#challenges.make()
-    this.#trials.set(connectionId, { candidates, identifier, challenge, proven: [] })
+    this.#trials.set(connectionId, { target, candidates, identifier, challenge, proven: [] })
     return { identifier, challenge: challenge.toString('hex') }
   }
 
@@ -55,6 +71,32 @@ export class ChapJudge {
   /** What the connection has proved; empty when nothing was asked of it. */
   provenBy(connectionId: number): readonly Credential[] {
     return this.#trials.get(connectionId)?.proven ?? []
+  }
+
+  /** What was asked and proved, and what knows the challenges again. */
+  export(): { key: Uint8Array; trials: TrialEstate[] } {
+    const trials = [...this.#trials].map(([connectionId, { target, identifier, challenge, proven }]) => {
+      return { connectionId, target, identifier, challenge, proven: proven.map(({ user }) => user) }
+    })
+    return { key: this.#challenges.key, trials }
+  }
+
+  /** Goes on with the trials of another process; `candidates`: who would do for a target now. */
+  import(
+    { key, trials }: { key: Uint8Array; trials: readonly TrialEstate[] },
+    candidates: (target: string | undefined) => Candidates,
+  ): void {
+    this.#challenges.import(key)
+    for (const { connectionId, target, identifier, challenge, proven } of trials) {
+      const own = candidates(target)
+      this.#trials.set(connectionId, {
+        target,
+        candidates: own,
+        identifier,
+        challenge: challenge && Buffer.from(challenge),
+        proven: proven.flatMap(user => own(user).filter(credential => credential.user === user)),
+      })
+    }
   }
 
   /** The connection has ended. */

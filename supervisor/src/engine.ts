@@ -7,8 +7,9 @@
  * An engine that ends again and again has a reason that another start does not take away: then the server ends, and so it does when the first start fails.
  */
 import { closeSync } from 'node:fs'
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import {
+  type ControlBlocks,
   type EngineExport,
   EngineMemory,
   type EngineNote,
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly limits?: Partial<EngineLimits> | undefined
   /** What another process has exported, and a descriptor that holds the data directory: the engine goes on with it. */
   readonly inherited?: InheritedEngine | undefined
+  /** A thread that `startAhead` has started for it. */
+  readonly worker?: Worker | undefined
   /** Called once when the engine has ended for good without having been asked to. */
   readonly onFailure: (why: string) => void
 }
@@ -86,7 +89,7 @@ export class Engine {
     this.#memory = inherited ? EngineMemory.import(inherited.state.memory) : new EngineMemory()
     if (inherited) this.#ledger.import(inherited.state)
     this.#lockFd = inherited?.lockFd
-    this.#thread = this.#newThread()
+    this.#thread = this.#newThread(options.worker)
     this.#begin()
     this.#requester = new Requester(this.#thread.worker)
     this.ask = this.#requester.ask.bind(this.#requester) as Requester<EngineRequest, EngineReplies>['ask']
@@ -143,6 +146,12 @@ export class Engine {
     this.#lockFd = undefined
   }
 
+  /** The control blocks of the volumes that are open, as far as the engine has told of them. */
+  controls(): ControlBlocks {
+    const blocks = this.#ledger.records.map(({ descriptor }) => [descriptor.spec.volumeId, descriptor.control] as const)
+    return Object.fromEntries(blocks)
+  }
+
   /** Ends the thread in the middle of whatever it does, and starts another. */
   async restart(why: string): Promise<void> {
     this.#wanted ??= 'again'
@@ -167,9 +176,10 @@ export class Engine {
     this.#startAgain()
   }
 
-  #newThread(): EngineThread {
+  #newThread(worker?: Worker): EngineThread {
     const thread: EngineThread = new EngineThread({
       entry: this.#options.entry,
+      worker,
       hear: message => this.#hear(message),
       onReady: ready => this.#ready(ready),
       onEnd: why => {

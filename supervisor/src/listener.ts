@@ -3,10 +3,12 @@
  * once: what is left is a number, which costs nothing to keep. Nothing is read here, so that a hostile peer costs its
  * actor and not the listener.
  *
+ * While the server is handed over to another process, connections wait in the socket's queue: `hold` leaves it open and accepts nothing.
+ *
  * What accept reports is classed by `classify`. "Out of descriptors" is met before it happens, by the cap on connections; should it
  * happen all the same, libuv accepts and closes what waits, so there is neither a busy loop nor an accept to be paused.
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import type { Address } from '@scsipub/config'
 import { dup } from '@scsipub/posix'
 import type { Admission } from './admission.js'
@@ -26,47 +28,63 @@ const KEEP_ALIVE_AFTER_MS = 30_000
 /** A trouble that lasts is told of once in this time. */
 const QUIET_MS = 10_000
 
+/** Where to listen: an address to bind, or the descriptor of a socket that is bound, which becomes the listener's. */
+export type ListenAt = Address | { readonly fd: number }
+
 export class Listener {
-  readonly #server: Server
   readonly #parts: ListenerParts
   readonly #toldAt = new Map<string, number>()
+  #server: Server | undefined
+  #address = ''
 
-  private constructor(server: Server, parts: ListenerParts) {
-    this.#server = server
+  private constructor(parts: ListenerParts) {
     this.#parts = parts
-    server.on('connection', socket => this.#accept(socket))
-    server.on('error', (error: NodeJS.ErrnoException) => this.#acceptFailed(error))
   }
 
   /** Listens; rejects with a line that a person can act on. */
-  static open({ host, port }: Address, parts: ListenerParts): Promise<Listener> {
+  static async open(at: ListenAt, parts: ListenerParts): Promise<Listener> {
+    const listener = new Listener(parts)
+    await listener.#listen(at)
+    return listener
+  }
+
+  /** Where it listens, as `ip:port`. */
+  get address(): string {
+    return this.#address
+  }
+
+  /** Stops accepting; sessions that there are do not notice. */
+  close(): void {
+    this.#server?.close()
+    this.#server = undefined
+  }
+
+  /** Accepts nothing until `resume`; the value is a descriptor of the socket, by which it stays open: the caller's to close. */
+  hold(): number {
+    const fd = this.#server && descriptorOf(this.#server)
+    if (fd === undefined) throw new Error('the listener is closed')
+    const held = dup(fd)
+    this.close()
+    return held
+  }
+
+  /** Goes on accepting, from the descriptor that `hold` gave, which becomes the listener's. */
+  resume(fd: number): Promise<void> {
+    return this.#listen({ fd })
+  }
+
+  async #listen(at: ListenAt): Promise<void> {
     const server = createServer({
       pauseOnConnect: true,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
     })
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) =>
-        reject(new Error(listenFault(formatPeer(host, port), error, 'listen.iscsi'), { cause: error }))
-      server.once('error', failed)
-      server.listen({ host, port, backlog: BACKLOG }, () => {
-        server.off('error', failed)
-        resolve(new Listener(server, parts))
-      })
-    })
-  }
-
-  /** Where it listens, as `ip:port`. */
-  get address(): string {
-    const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error('the listener is closed')
-    return formatPeer(address.address, address.port)
-  }
-
-  /** Stops accepting; sessions that there are do not notice. */
-  close(): void {
-    this.#server.close()
+    await listening(server, { ...at, backlog: BACKLOG }, 'listen.iscsi')
+    server.on('connection', socket => this.#accept(socket))
+    server.on('error', (error: NodeJS.ErrnoException) => this.#acceptFailed(error))
+    this.#server = server
+    this.#address = addressOf(server)
   }
 
   #accept(socket: Socket): void {
@@ -139,6 +157,33 @@ export function classify(code: string | undefined): 'peer' | 'exhausted' | 'unkn
   }
 }
 
+/** Has the server listen; rejects with a line that a person can act on. `key`: where the configuration has the address. */
+export function listening(server: Server, options: ListenOptions & ListenAt, key: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) =>
+      reject(
+        new Error(
+          'fd' in options
+            ? `cannot listen on the socket that was given for ${key}: ${error.message}`
+            : listenFault(formatPeer(options.host, options.port), error, key),
+          { cause: error },
+        ),
+      )
+    server.once('error', failed)
+    server.listen(options, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+}
+
+/** Where the server listens, as `ip:port`. */
+export function addressOf(server: Server): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('this is no listening socket of TCP')
+  return formatPeer(address.address, address.port)
+}
+
 /** The line that says why nothing can listen on `address`, which the configuration has at `key`. */
 export function listenFault(address: string, { code, message }: NodeJS.ErrnoException, key: string): string {
   const hints: Record<string, string> = {
@@ -151,7 +196,7 @@ export function listenFault(address: string, { code, message }: NodeJS.ErrnoExce
 }
 
 /** The number of a socket's descriptor, which Node keeps in an undocumented place. */
-function descriptorOf(socket: Socket): number | undefined {
+export function descriptorOf(socket: Socket | Server): number | undefined {
   const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null }
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined
 }

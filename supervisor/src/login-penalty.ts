@@ -13,6 +13,9 @@ const FORGET_MS = 60_000
 /** Parties that are remembered; the one that failed longest ago goes first. */
 const MAX_PARTIES = 10_000
 
+/** What another process of the server needs to know; plain data. */
+export type PenaltyEstate = readonly { readonly party: string; readonly failures: number; readonly ageMs: number }[]
+
 export class LoginPenalty {
   readonly #parties = new Map<string, { failures: number; lastMs: number }>()
   readonly #holdsForLoopback: boolean
@@ -39,6 +42,18 @@ export class LoginPenalty {
   /** Parties that are remembered. */
   get size(): number {
     return this.#parties.size
+  }
+
+  /** Who is remembered, oldest first; ages in milliseconds. */
+  export(): PenaltyEstate {
+    const now = this.#now()
+    return [...this.#parties].map(([party, { failures, lastMs }]) => ({ party, failures, ageMs: now - lastMs }))
+  }
+
+  /** Goes on with what another process remembers. */
+  import(parties: PenaltyEstate): void {
+    const now = this.#now()
+    for (const { party, failures, ageMs } of parties) this.#parties.set(party, { failures, lastMs: now - ageMs })
   }
 
   #forgetOldest(now: number): void {

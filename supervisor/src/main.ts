@@ -8,8 +8,12 @@ import { ConfigError, loadConfig } from '@scsipub/config'
 import { readArguments, USAGE } from './arguments.js'
 import { createLog } from './log.js'
 import { run } from './run.js'
+import { activatedSockets } from './systemd/activation.js'
+import { Succession } from './upgrade/succession.js'
 
-const { resolve } = createRequire(import.meta.url)
+const require = createRequire(import.meta.url)
+const { resolve } = require
+const { version } = require('../package.json') as { version: string }
 
 async function main(args: readonly string[]): Promise<number> {
   const chosen = readArguments(args)
@@ -21,6 +25,8 @@ async function main(args: readonly string[]): Promise<number> {
     complain(`${chosen.why}\n\n${USAGE}`)
     return 2
   }
+  const sockets = activatedSockets(process.env)
+  const succession = Succession.of(process.env, version)
   const config = loadConfig({ ...(chosen.config === undefined ? {} : { path: chosen.config }), env: process.env })
   const log = createLog(config.log.level)
   process.on('uncaughtException', error => {
@@ -35,6 +41,11 @@ async function main(args: readonly string[]): Promise<number> {
     engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
     workerEntry: pathToFileURL(resolve('@scsipub/session-worker/main')),
     signals: process,
+    sockets,
+    succession,
+    env: process.env,
+    command: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    version,
     terminal: process.stdout.isTTY ? text => process.stdout.write(text) : undefined,
     complain,
   })

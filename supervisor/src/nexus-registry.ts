@@ -45,6 +45,13 @@ export interface Sessions {
   end(sessionId: number, outcome: 'reinstated' | 'dropped' | 'reset', why: string): Promise<boolean>
 }
 
+/** What another process of the server needs to know to go on with the same nexuses; plain data. */
+export interface NexusEstate {
+  readonly nexuses: readonly Nexus[]
+  readonly lastTsih: number
+  readonly powerOn: readonly (readonly [target: string, nexus: string])[]
+}
+
 interface Nexus {
   readonly key: string
   readonly sessionId: number
@@ -122,6 +129,21 @@ export class NexusRegistry {
     return key ? this.#powerOn.take(targetOf(key), key) : false
   }
 
+  /** The nexuses that there are; no login may be under way. */
+  export(): NexusEstate {
+    return { nexuses: [...this.#bySession.values()], lastTsih: this.#tsihs.last, powerOn: this.#powerOn.entries() }
+  }
+
+  /** Goes on with the nexuses of another process; there are none here yet. */
+  import({ nexuses, lastTsih, powerOn }: NexusEstate): void {
+    for (const nexus of nexuses) this.#note(nexus)
+    this.#tsihs.restore(
+      lastTsih,
+      nexuses.map(({ tsih }) => tsih),
+    )
+    for (const [target, nexus] of powerOn) this.#powerOn.remember(target, nexus)
+  }
+
   async #open(key: string, claim: NexusClaim): Promise<NexusGrant> {
     const old = this.#byKey.get(key)
     if (claim.tsih !== 0) return this.#continue(old, claim)
@@ -146,11 +168,14 @@ export class NexusRegistry {
     if (this.#bySession.has(nexus.sessionId)) throw new Error(`session ${nexus.sessionId} has a nexus already`)
     const tsih = this.#tsihs.allocate()
     if (tsih === undefined) return { refuse: outOfResources('all 65535 session handles are taken') }
-    const registered = { ...nexus, tsih }
-    this.#bySession.set(nexus.sessionId, registered)
-    this.#byTsih.set(tsih, registered)
-    if (nexus.key !== '') this.#byKey.set(nexus.key, registered)
+    this.#note({ ...nexus, tsih })
     return { tsih, reinstated }
+  }
+
+  #note(nexus: Nexus): void {
+    this.#bySession.set(nexus.sessionId, nexus)
+    this.#byTsih.set(nexus.tsih, nexus)
+    if (nexus.key !== '') this.#byKey.set(nexus.key, nexus)
   }
 }
 

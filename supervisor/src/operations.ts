@@ -26,7 +26,8 @@ import type { WorkerLife } from './worker-life.js'
 export interface OperationsParts {
   readonly config: Pick<Config, 'workers' | 'restarts' | 'dataDir'>
   readonly log: Log
-  readonly engine: Pick<Engine, 'ask'>
+  /** Once it is there. */
+  readonly engine: () => Pick<Engine, 'ask'>
   readonly hosts: () => Pick<SessionHost, 'tally'>
   readonly leases: () => Pick<Leases, 'list'>
   /** What is wrong with the state store, in words. */
@@ -101,7 +102,7 @@ export class Operations {
 
   async #facts(): Promise<ServerFacts> {
     const { engine, leases, config } = this.#parts
-    const [engineSeconds, disk] = await Promise.all([pingEngine(engine), diskOf(config.dataDir)])
+    const [engineSeconds, disk] = await Promise.all([pingEngine(engine()), diskOf(config.dataDir)])
     const states = new Map<string, number>()
     for (const { state } of leases().list()) states.set(state, (states.get(state) ?? 0) + 1)
     return { ...this.#quickFacts(), engineSeconds, disk, leases: states }

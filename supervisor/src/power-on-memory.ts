@@ -23,6 +23,13 @@ export class PowerOnMemory {
     }
   }
 
+  /** All that is remembered, oldest first. */
+  entries(): [target: string, nexus: string][] {
+    return [...this.#byTarget].flatMap(([target, nexuses]) =>
+      [...nexuses].map((nexus): [string, string] => [target, nexus]),
+    )
+  }
+
   /** Whether the nexus has to be told; it counts as told from now on. */
   take(target: string, nexus: string): boolean {
     const nexuses = this.#byTarget.get(target)

@@ -5,12 +5,14 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Config } from '@scsipub/config'
+import type { Worker } from 'node:worker_threads'
+import type { Address, Config } from '@scsipub/config'
 import type { StateStore } from '@scsipub/state'
 import { Access } from './access.js'
 import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
+import { startAhead } from './engine/engine-thread.js'
 import { Engine, type EngineLimits } from './engine.js'
 import { WorkerControl } from './hand-over/worker-control.js'
 import type { ReplacementLimits } from './hand-over/worker-replacement.js'
@@ -19,8 +21,9 @@ import { HttpListener } from './http/http-listener.js'
 import { readinessOf } from './http/readiness.js'
 import { Identification } from './identification.js'
 import { knownPorts } from './known-ports.js'
+import { Later } from './later.js'
 import { Leases } from './leases/leases.js'
-import { Listener } from './listener.js'
+import { type ListenAt, Listener } from './listener.js'
 import type { Log } from './log.js'
 import { LoginPenalty } from './login-penalty.js'
 import { Logins } from './logins.js'
@@ -30,9 +33,14 @@ import { Operations } from './operations.js'
 import { SessionPool } from './pool.js'
 import { type EndLimits, SessionHost } from './session-host.js'
 import { openStateStore } from './state-store.js'
+import type { ListeningSockets } from './systemd/activation.js'
 import { changeDisks, type DiskChange, growDisk } from './target-disks.js'
 import { resetTarget } from './target-reset.js'
 import { TargetDirectory, volumeSpec } from './targets.js'
+import type { Estate, UpgradeReport } from './upgrade/estate.js'
+import { type Resting, rest } from './upgrade/rest.js'
+import { prepare, type Succession } from './upgrade/succession.js'
+import { takeSessions } from './upgrade/taken-sessions.js'
 
 export interface ServerOptions {
   readonly config: Config
@@ -44,6 +52,12 @@ export interface ServerOptions {
   /** Called when the operator wants the server to stop. */
   readonly onStopRequest: (why: string) => void
   readonly limits?: Partial<ServerLimits>
+  /** Sockets that somebody has opened already; the others are opened as the configuration says. */
+  readonly sockets?: ListeningSockets
+  /** Set in a process that an upgrade has started: it goes on with what another one has. */
+  readonly succession?: Succession | undefined
+  /** Replaces this process by another one; see `Upgrade.request`. */
+  readonly upgrade?: () => Promise<UpgradeReport>
 }
 
 export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
@@ -68,6 +82,11 @@ interface Parts {
   readonly luns: LunChange
   readonly operations: Operations
   readonly workers: WorkerControl
+  /** No restart begins while it is set. */
+  readonly pause: { resting: boolean }
+  readonly registry: NexusRegistry
+  readonly access: Access
+  readonly penalties: { readonly logins: LoginPenalty; readonly http: LoginPenalty }
 }
 
 const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
@@ -93,7 +112,7 @@ export class Server {
   }
 
   static async #start(options: ServerOptions, undo: (() => Promise<void>)[]): Promise<Server> {
-    const { config, log, onFailure } = options
+    const { config, log, onFailure, succession } = options
     const limits = { ...LIMITS, ...options.limits }
     for (const key of config.unserved)
       log.warn({ event: 'config.unserved', key, why: 'this version does not serve it' })
@@ -101,14 +120,82 @@ export class Server {
     const directory = new TargetDirectory(config, catalog, () => leases.targets)
     const { store, fault: stateFault } = await openStateStore(config, log)
     undo.push(() => store.close())
+    const pause = { resting: false }
+    const workers = new WorkerControl({
+      pools: () => pool,
+      hosts: () => host,
+      log,
+      limits,
+      stopping: () => logins.draining || pause.resting,
+    })
+    const operations: Operations = new Operations({
+      config,
+      log,
+      engine: () => engine,
+      hosts: () => host,
+      leases: () => leases,
+      stateFault,
+      replace: workers.replace,
+    })
+    undo.push(async () => {
+      await operations.stop()
+      operations.close()
+    })
+    const engineIsThere = new Later<Engine>()
+    const serves = new Later<void>()
+    const workersBooted = new Later<void>()
+    let booting = config.workers
+    const startPool = (): Promise<SessionPool> =>
+      SessionPool.start({
+        entry: options.workerEntry,
+        workers: config.workers,
+        log,
+        counters: operations.counters,
+        onUsable: worker => operations.roster.joined(worker),
+        attach: async (worker, port) => {
+          if (--booting === 0) workersBooted.resolve()
+          return (await engineIsThere.promise).attach(worker, port)
+        },
+        detach: async slot => (await engineIsThere.promise).detach(slot),
+        serve: async request => {
+          await serves.promise
+          if (request.kind === 'nexus.ports')
+            return { ports: knownPorts(request, { hosts: () => host, registry, directory }) }
+          if (request.kind !== 'target.reset') return logins.serve(request)
+          resetTarget(request.sessionId, { hosts: () => host, registry, directory, log })
+          return {}
+        },
+        onFailure,
+      })
+    let early: Promise<SessionPool> | undefined
+    let engineThread: Worker | undefined
+    let estate: Estate | undefined
+    if (succession) {
+      await prepare(succession, config)
+      engineThread = startAhead(options.engineEntry)
+      early = startPool()
+      undo.push(async () => {
+        engineIsThere.reject(new Error('the start has failed'))
+        await engineThread?.terminate()
+        await early?.then(
+          pool => pool.close(),
+          () => {},
+        )
+      })
+      await Promise.race([workersBooted.promise, early])
+      estate = await succession.inherit()
+    }
     const engine = new Engine({
       entry: options.engineEntry,
       dataDir: config.dataDir,
       logLevel: config.log.level,
       log,
       limits: limits.engine,
+      worker: engineThread,
+      inherited: estate && { state: estate.engine, lockFd: estate.lockFd },
       onFailure,
     })
+    engineIsThere.resolve(engine)
     undo.push(() => engine.terminate())
     for (const target of directory.shared()) {
       const specs = target.disks.map(disk => volumeSpec(target, disk, { id: 0, quotaBytes: 0 }))
@@ -125,7 +212,7 @@ export class Server {
       endSession: (id, why) => host.end(id, 'dropped', why),
       sessions: luns,
     })
-    await leases.start()
+    if (!estate) await leases.start()
     const admission = new Admission(config.free)
     const registry = new NexusRegistry({
       isLive: id => host.isLive(id),
@@ -147,44 +234,8 @@ export class Server {
       advertise: config.advertise.iscsi,
       log,
     })
-    const workers = new WorkerControl({
-      pools: () => pool,
-      hosts: () => host,
-      log,
-      limits,
-      stopping: () => logins.draining,
-    })
-    const operations = new Operations({
-      config,
-      log,
-      engine,
-      hosts: () => host,
-      leases: () => leases,
-      stateFault,
-      replace: workers.replace,
-    })
-    undo.push(async () => {
-      await operations.stop()
-      operations.close()
-    })
-    const pool: SessionPool = await SessionPool.start({
-      entry: options.workerEntry,
-      workers: config.workers,
-      log,
-      counters: operations.counters,
-      onUsable: worker => operations.roster.joined(worker),
-      attach: (worker, port) => engine.attach(worker, port),
-      detach: slot => engine.detach(slot),
-      serve: async request => {
-        if (request.kind === 'nexus.ports')
-          return { ports: knownPorts(request, { hosts: () => host, registry, directory }) }
-        if (request.kind !== 'target.reset') return logins.serve(request)
-        resetTarget(request.sessionId, { hosts: () => host, registry, directory, log })
-        return {}
-      },
-      onFailure,
-    })
-    undo.push(() => pool.close())
+    const pool: SessionPool = await (early ?? startPool())
+    if (!early) undo.push(() => pool.close())
     const host: SessionHost = new SessionHost({
       pool,
       log,
@@ -193,8 +244,21 @@ export class Server {
       onConnectionEnd: connection => logins.connectionEnded(connection),
       onSessionEnd: session => logins.sessionEnded(session),
     })
+    if (succession && estate) {
+      registry.import(estate.nexuses)
+      penalty.import(estate.penalties.logins)
+      httpPenalty.import(estate.penalties.http)
+      await engine.ask({ kind: 'engine.ping' })
+      for (const { peerAddress, admitted } of estate.sessions.connections) admission.readmit(peerAddress, admitted)
+      const goOn = await takeSessions(estate.sessions, { pool, host, controls: engine.controls(), log })
+      await succession.adopted()
+      await goOn()
+      await leases.start(estate.attached)
+      access.import(estate.proofs)
+    }
+    const sockets = succession && estate ? await succession.sockets(estate, config) : options.sockets
     const accounts = new Accounts({ store, log })
-    const http = await HttpListener.open(config.listen.http, {
+    const http = await HttpListener.open(listenAt(sockets?.http, config.listen.http), {
       log,
       accounts,
       leases,
@@ -213,10 +277,11 @@ export class Server {
         return limits.drainMs
       },
       portal: () => ({ advertise: config.advertise.iscsi, listens: listener.address }),
+      upgrade: options.upgrade,
       readiness: readinessOf({ stateFault, engine, pool, workers: config.workers }),
     })
     undo.push(() => http.close())
-    const listener: Listener = await Listener.open(config.listen.iscsi, {
+    const listener: Listener = await Listener.open(listenAt(sockets?.iscsi, config.listen.iscsi), {
       admission,
       log,
       take: accepted => host.host(accepted),
@@ -225,6 +290,7 @@ export class Server {
       const hint = 'raise the limit on open files (ulimit -n, LimitNOFILE=) for more'
       log.warn({ event: 'limits.descriptors', maxConnections: admission.maxConnections, hint })
     }
+    serves.resolve()
     return new Server({
       options,
       limits,
@@ -241,6 +307,10 @@ export class Server {
       luns,
       operations,
       workers,
+      pause,
+      registry,
+      access,
+      penalties: { logins: penalty, http: httpPenalty },
     })
   }
 
@@ -287,11 +357,32 @@ export class Server {
     return this.#parts.engine.restart('a restart was asked for')
   }
 
-  /** No new connection, no new login. */
+  /** Lets everything rest, so that another process can go on with it; see `rest`. */
+  rest(): Promise<Resting> {
+    const { options, operations } = this.#parts
+    return rest({ ...this.#parts, restarts: operations.restarts, log: options.log })
+  }
+
+  /** Another process serves now: lets go of callers, threads and the state store. Volumes and connections are left as they are. */
+  async leave(): Promise<void> {
+    const { http, pool, engine, store } = this.#parts
+    http.forwardHeld()
+    await http.close()
+    await pool.close()
+    await engine.terminate()
+    await store.close()
+  }
+
+  /** Whether the storage engine answers; settles when it does. */
+  async isWell(): Promise<boolean> {
+    await this.#parts.engine.ask({ kind: 'engine.ping' })
+    return true
+  }
+
+  /** No new login: who tries is told to do so later, which initiators do. No new connection of HTTP. */
   stopAccepting(): void {
     void this.#parts.operations.stop()
     this.#parts.logins.drain()
-    this.#parts.listener.close()
     this.#parts.http.stopAccepting()
   }
 
@@ -314,6 +405,7 @@ export class Server {
 
   /** Ends the workers, so that nobody writes any more; then the engine brings everything to disk. */
   async close(): Promise<void> {
+    this.#parts.listener.close()
     await this.#parts.http.close()
     this.#parts.operations.close()
     await this.#parts.pool.close()
@@ -321,6 +413,10 @@ export class Server {
     await this.#parts.engine.close()
     await this.#parts.store.close()
   }
+}
+
+function listenAt(fd: number | undefined, address: Address): ListenAt {
+  return fd === undefined ? address : { fd }
 }
 
 /** The folder of the catalog, made with all above it; throws one line when it cannot be. */

@@ -10,12 +10,14 @@
  * Left out: giving the connection of a dead worker to another one.
  */
 import { closeSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
 import { dup, shutdown } from '@scsipub/posix'
 import { type Accepted, closeOrphan, type HostedConnection, type Session } from './hosted-connection.js'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
 import type { SessionPool } from './pool.js'
+import type { SessionsEstate } from './upgrade/sessions-estate.js'
 import type { WorkerLife } from './worker-life.js'
 
 export type { Accepted, HostedConnection, Session } from './hosted-connection.js'
@@ -38,6 +40,8 @@ export interface SessionHostParts {
 }
 
 const MAX_ID = 0xffffffff
+/** How often it is looked whether connections have ended that are waited for. */
+const LOOK_MS = 20
 
 export class SessionHost implements Sessions {
   readonly #parts: SessionHostParts
@@ -114,14 +118,41 @@ export class SessionHost implements Sessions {
     this.#connections.set(id, connection)
     this.#sessions.set(id, session)
     const task = { connectionId: id, localAddress, remoteAddress }
-    let end = await this.#run(connection, task)
+    await this.#finish(connection, await this.#run(connection, task))
+  }
+
+  /** Makes sessions and connections as another process had them, whose descriptors become the host's; none is here yet, and none runs. */
+  restore({ sessions, connections }: Pick<SessionsEstate, 'sessions' | 'connections'>): void {
+    for (const { id, login, volumeIds } of sessions)
+      this.#sessions.set(id, { id, connections: new Set(), login, volumeIds, waiting: undefined, moving: undefined })
+    for (const { sessionId, ...estate } of connections) {
+      const session = this.#sessions.get(sessionId)
+      if (!session) throw new Error(`connection ${estate.id} belongs to session ${sessionId}, which is not there`)
+      const connection: HostedConnection = { ...estate, worker: undefined, session, next: [] }
+      session.connections.add(connection)
+      this.#connections.set(connection.id, connection)
+      this.#lastId = Math.max(this.#lastId, connection.id, sessionId)
+    }
+  }
+
+  /** Follows a restored connection from its first run here, which ends as `end` does; settles, never rejects, when it has ended. */
+  async follow(connection: HostedConnection, first: Promise<ConnectionEnd>): Promise<void> {
+    const end = await this.#untilOver(connection, first).catch((error: unknown) => this.#failed(connection, error))
+    connection.worker = undefined
+    await this.#finish(connection, end)
+  }
+
+  /** Goes on with a connection that is to be given to the worker of a session, and clears away what has ended. */
+  async #finish(connection: HostedConnection, first: ConnectionEnd): Promise<void> {
+    let end = first
     if (end.handBack) {
       const { tsih, received } = end.handBack
+      const { id: connectionId, localAddress, remoteAddress } = connection
       const goal = this.#parts.sessionOf(tsih)
       // Nothing may come between the look and the start there, else the session could go away in between.
       for (let moving = this.#moving(goal); moving !== undefined; moving = this.#moving(goal)) await moving
       connection.joining = goal
-      end = await this.#run(connection, { ...task, received }, this.#workerOf(goal))
+      end = await this.#run(connection, { connectionId, localAddress, remoteAddress, received }, this.#workerOf(goal))
     }
     this.#over(connection, end)
   }
@@ -188,9 +219,24 @@ export class SessionHost implements Sessions {
     await Promise.all([...this.#sessions.values()].map(({ moving }) => moving))
   }
 
-  /** Settles when no session is left. */
+  /** Settles with true when there are no connections but these, with false when that takes longer. */
+  async untilOnly(these: ReadonlySet<HostedConnection>, limitMs: number): Promise<boolean> {
+    const endMs = performance.now() + limitMs
+    while ([...this.#connections.values()].some(connection => !these.has(connection))) {
+      if (performance.now() > endMs) return false
+      await setTimeout(LOOK_MS)
+    }
+    return true
+  }
+
+  /** Ends every connection but these at once. */
+  cutAllBut(these: ReadonlySet<HostedConnection>): void {
+    for (const connection of this.#connections.values()) if (!these.has(connection)) shutdown(connection.fd)
+  }
+
+  /** Settles when no session is left that has logged in: to be asked when no login succeeds any more. */
   async untilEmpty(): Promise<void> {
-    if (this.#sessions.size > 0) await new Promise<void>(resolve => (this.#whenEmpty = resolve))
+    if (this.#hasLogins()) await new Promise<void>(resolve => (this.#whenEmpty = resolve))
   }
 
   /** Runs the connection on `worker`, or on the one with the fewest; never rejects. */
@@ -199,7 +245,7 @@ export class SessionHost implements Sessions {
     task: Omit<ConnectionTask, 'fd'>,
     worker?: WorkerLife,
   ): Promise<ConnectionEnd> {
-    const { pool, log } = this.#parts
+    const { pool } = this.#parts
     let handed: number | undefined
     try {
       if (pool.usableWorkers === 0) await pool.untilUsable()
@@ -209,17 +255,17 @@ export class SessionHost implements Sessions {
       connection.worker = run.worker
       return await this.#untilOver(connection, run.end)
     } catch (error) {
-      log.error({
-        event: 'session.failed',
-        sessionId: connection.session.id,
-        remote: connection.remoteAddress,
-        error: (error as Error).stack,
-      })
       if (handed !== undefined) closeOrphan(handed, connection.fd)
-      return { outcome: 'dropped', why: `the session worker failed: ${(error as Error).message}` }
+      return this.#failed(connection, error)
     } finally {
       connection.worker = undefined
     }
+  }
+
+  #failed({ session, remoteAddress }: HostedConnection, error: unknown): ConnectionEnd {
+    const { message, stack } = error as Error
+    this.#parts.log.error({ event: 'session.failed', sessionId: session.id, remote: remoteAddress, error: stack })
+    return { outcome: 'dropped', why: `the session worker failed: ${message}` }
   }
 
   /** The end of a connection, in whichever worker that is. */
@@ -244,6 +290,11 @@ export class SessionHost implements Sessions {
 
   #isOn({ connections }: Session, worker: WorkerLife): boolean {
     return [...connections].some(connection => connection.worker === worker)
+  }
+
+  #hasLogins(): boolean {
+    for (const { login } of this.#sessions.values()) if (login) return true
+    return false
   }
 
   #workerOf(sessionId: number | undefined): WorkerLife | undefined {
@@ -275,13 +326,13 @@ export class SessionHost implements Sessions {
     this.#sessions.delete(session.id)
     onSessionEnd(session)
     for (const wake of session.waiting ?? []) wake()
-    if (this.#sessions.size === 0) this.#whenEmpty?.()
+    if (this.#whenEmpty && !this.#hasLogins()) this.#whenEmpty()
   }
 
   #endsWithin(session: Session, ms: number): Promise<boolean> {
     if (!this.isLive(session.id)) return Promise.resolve(true)
     return new Promise(resolve => {
-      const timer = setTimeout(() => resolve(false), ms)
+      const timer = globalThis.setTimeout(() => resolve(false), ms)
       session.waiting ??= []
       session.waiting.push(() => {
         clearTimeout(timer)

@@ -23,6 +23,17 @@ export class TsihAllocator {
     this.#live.delete(tsih)
   }
 
+  /** The handle that was handed out last. */
+  get last(): number {
+    return this.#last
+  }
+
+  /** Goes on behind `last`, with handles that are taken. */
+  restore(last: number, live: Iterable<number>): void {
+    this.#last = last
+    for (const tsih of live) this.#live.add(tsih)
+  }
+
   get size(): number {
     return this.#live.size
   }

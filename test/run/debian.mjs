@@ -9,6 +9,9 @@ export const INITIATORS = ['libiscsi-bin', 'qemu-utils', 'qemu-block-extra', 'tg
 /** The state store that paid sessions can have beside the embedded one. */
 export const REDIS = ['redis-server']
 
+/** Judges unit files. */
+export const SYSTEMD = ['systemd']
+
 /** What builds and runs the emulated machines. */
 export const GUESTS = ['qemu-system-x86', 'debootstrap', 'busybox-static', 'cpio', 'e2fsprogs', 'xz-utils', 'zstd']
 

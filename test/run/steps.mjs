@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build } from './build.mjs'
 import { check, ROOT } from './command.mjs'
-import { FIRMWARE, GUESTS, INITIATORS, REDIS } from './debian.mjs'
+import { FIRMWARE, GUESTS, INITIATORS, REDIS, SYSTEMD } from './debian.mjs'
 import { install } from './install.mjs'
 import { tap } from './tap.mjs'
 
@@ -18,6 +18,7 @@ const DEBIAN = {
   supervisor: REDIS,
   protocol: REDIS,
   restarts: INITIATORS,
+  upgrade: SYSTEMD,
   interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
 }
 

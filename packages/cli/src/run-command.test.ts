@@ -152,3 +152,26 @@ t.test('a server that is not there, breaks off, or is another is exit code 3', a
   t.equal(code, 3)
   t.match(err, /nothing listens there\n {2}say where .* SCSIPUB_SERVER/)
 })
+
+t.test('upgrade says what became of processes and sessions, or why the old one goes on', async t => {
+  const report = {
+    from: { pid: 7, version: '0.1.0' },
+    to: { pid: 8, version: '0.2.0' },
+    moved: 12,
+    asked_to_log_in_again: 1,
+    pause_ms: 87.5,
+    login_pause_ms: 300,
+  }
+  const { url, seen } = await serverThat(t, json(report))
+  const admin = { SCSIPUB_ADMIN_TOKEN: 'tok', SCSIPUB_SERVER: url }
+  const { code, out } = await scsipub(['upgrade'], admin)
+  t.equal(code, 0)
+  t.match(seen, [{ method: 'POST', url: '/api/admin/upgrade', authorization: 'Bearer tok' }])
+  t.match(out, /process 7 \(version 0.1.0\) is replaced by process 8 \(version 0.2.0\)\n12 sessions went on; 1 were/)
+  t.same(JSON.parse((await scsipub(['upgrade', '--json'], admin)).out), report)
+  const problem = { code: 'upgrade-failed', detail: 'workers: must be a whole number (it ended with exit code 2)' }
+  const refusing = await serverThat(t, json(problem, 409, 'application/problem+json'))
+  const refused = await scsipub(['upgrade', '--server', refusing.url], admin)
+  t.not(refused.code, 0)
+  t.match(refused.err, /must be a whole number .*\(upgrade-failed\)/)
+})

@@ -8,6 +8,7 @@ import { otherCommands } from './other-commands.js'
 import { sessionCommands } from './session-commands.js'
 import type { Terminal } from './top/screen.js'
 import { topCommand } from './top/top-command.js'
+import { upgradeCommand } from './upgrade-command.js'
 import { workerCommands } from './worker-commands.js'
 
 export interface CommandContext {
@@ -20,7 +21,13 @@ export interface CommandContext {
 
 type Values = Record<string, string | boolean | undefined>
 
-const COMMANDS: readonly Command[] = [...sessionCommands, ...otherCommands, ...workerCommands, topCommand]
+const COMMANDS: readonly Command[] = [
+  ...sessionCommands,
+  ...otherCommands,
+  ...workerCommands,
+  topCommand,
+  upgradeCommand,
+]
 const DEFAULT_SERVER = 'http://127.0.0.1:8080'
 const GLOBAL = {
   server: { type: 'string' },

@@ -12,11 +12,18 @@ const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 25
 
 export interface EngineThreadOptions {
   readonly entry: string | URL
+  /** One that `startAhead` has started; otherwise one is started now. */
+  readonly worker?: Worker | undefined
   /** What it says, but for its readiness. */
   readonly hear: (message: unknown) => void
   readonly onReady: (ready: Extract<EngineNote, { kind: 'engine.ready' }>) => void
   /** Called once, when the thread is no more. */
   readonly onEnd: (why: string) => void
+}
+
+/** Starts a thread that will be needed later: its code is loaded by then. Who does not use it ends it. */
+export function startAhead(entry: string | URL): Worker {
+  return new Worker(entry, { resourceLimits })
 }
 
 export class EngineThread {
@@ -28,8 +35,8 @@ export class EngineThread {
   #seen: ThreadState | undefined
 
   /** Starts the thread, which waits for `begin`. */
-  constructor({ entry, hear, onReady, onEnd }: EngineThreadOptions) {
-    this.worker = new Worker(entry, { resourceLimits })
+  constructor({ entry, worker = startAhead(entry), hear, onReady, onEnd }: EngineThreadOptions) {
+    this.worker = worker
     this.worker.on('message', (message: EngineNote) => {
       if (message.kind !== 'engine.ready') return hear(message)
       this.#ready = true

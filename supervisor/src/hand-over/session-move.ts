@@ -33,6 +33,12 @@ export interface MoveResult {
 
 let lastMoveId = 0
 
+/** A number that no other move has. */
+export function nextMoveId(): number {
+  lastMoveId = (lastMoveId + 1) >>> 0
+  return lastMoveId
+}
+
 /** Moves the session to `to`, or leaves it alone when what it does takes longer than `boundMs`. Never rejects. */
 export async function moveSession(
   session: Session,
@@ -73,8 +79,7 @@ interface Move {
 }
 
 async function move({ connections, from, to, boundMs, parts, result }: Move): Promise<MoveResult> {
-  lastMoveId = (lastMoveId + 1) >>> 0
-  const moveId = lastMoveId
+  const moveId = nextMoveId()
   const nexts = connections.map(expectNext)
   const connectionIds = connections.map(({ id }) => id)
   const answer = await from.ask({ kind: 'session.export', moveId, connectionIds, boundMs })
@@ -125,7 +130,7 @@ async function adoptSomewhere(
   return undefined
 }
 
-interface Expected {
+export interface Expected {
   /** Nothing comes of it. */
   forget(): void
   take(): void
@@ -134,7 +139,7 @@ interface Expected {
 }
 
 /** Makes the connection wait for another worker when its run in this one ends. */
-function expectNext(connection: HostedConnection): Expected {
+export function expectNext(connection: HostedConnection): Expected {
   let settle: (end: ConnectionEnd | Promise<ConnectionEnd>) => void = () => {}
   const end = new Promise<ConnectionEnd>(resolve => {
     settle = resolve

@@ -59,6 +59,7 @@ t.test('the OpenAPI document is valid, and names every call', async t => {
     'patch /api/sessions/{id}/luns/{lun}',
     'post /api/admin/accounts',
     'post /api/admin/drain',
+    'post /api/admin/upgrade',
     'post /api/admin/workers/restart',
     'post /api/sessions',
     'post /api/sessions/{id}/luns',

@@ -9,6 +9,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Log } from '../log.js'
 import { refuseConnection, routeOf, sendFailure } from './failures.js'
+import { forward } from './forward.js'
 import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
@@ -22,14 +23,15 @@ import {
 import { addWithRefusals } from './methods.js'
 import { documentOptions } from './openapi.js'
 import { Problem } from './problem.js'
+import type { RequestGate } from './request-gate.js'
 import { NAMED } from './schemas.js'
 import { compileRequestSchema } from './validation.js'
 
 /** Fastify, with handlers typed by their schemas. */
 export type Api = ReturnType<typeof bare>
 
-/** Makes the application; `addCalls` registers what it answers. */
-export async function createApp(log: Log, addCalls: (app: Api) => void): Promise<Api> {
+/** Makes the application; `addCalls` registers what it answers, and every request goes through the gate. */
+export async function createApp(log: Log, addCalls: (app: Api) => void, gate?: RequestGate): Promise<Api> {
   const app = bare(log)
   app.setValidatorCompiler(compileRequestSchema)
   app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply, log))
@@ -39,6 +41,11 @@ export async function createApp(log: Log, addCalls: (app: Api) => void): Promise
   refuseWhenStopping(app)
   takeJsonOnly(app)
   for (const schema of NAMED) app.addSchema(schema)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.outlastsHandOver) return
+    const to = await gate?.enter(left => (reply.raw.closed ? left() : reply.raw.once('close', left)))
+    if (to) await forward(request, reply, to)
+  })
   app.addHook('onResponse', async (request, reply) => {
     const { method, id: requestId } = request
     const ms = Math.round(reply.elapsedTime)

@@ -9,9 +9,17 @@ import { addMetrics, type MetricsParts } from './metrics.js'
 import { addDocument } from './openapi.js'
 import { addSessionLuns } from './session-luns.js'
 import { addSessions, type SessionParts } from './sessions.js'
+import { addUpgrade, type UpgradeCallParts } from './upgrade.js'
 import { addWorkers, type WorkerParts } from './workers.js'
 
-export interface CallParts extends AdminParts, CatalogParts, SessionParts, WorkerParts, EventParts, MetricsParts {
+export interface CallParts
+  extends AdminParts,
+    CatalogParts,
+    SessionParts,
+    WorkerParts,
+    EventParts,
+    MetricsParts,
+    UpgradeCallParts {
   readonly readiness: Readiness
 }
 
@@ -26,4 +34,5 @@ export function addCalls(app: Api, parts: CallParts): void {
   addWorkers(app, parts)
   addEventStream(app, parts)
   addMetrics(app, parts)
+  addUpgrade(app, parts)
 }

@@ -22,6 +22,7 @@ export function addEventStream(app: Api, { authentication, streams }: EventParts
   app.get(
     '/api/admin/events',
     {
+      config: { outlastsHandOver: true },
       onRequest: authentication.requireAdmin,
       schema: {
         tags: ['admin'],

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   busy: [409, 'Something else is under way with it'],
   'restart-running': [409, 'Workers are being restarted already'],
   'image-in-use': [409, 'Disks stand on the image'],
+  'upgrade-failed': [409, 'The server could not be replaced, and goes on'],
   refused: [409, 'It cannot be done with this session'],
   'body-too-large': [413, 'The body is too large'],
   'unsupported-media-type': [415, 'The body must be application/json'],

@@ -13,7 +13,7 @@ import type { Lease, LeaseBook } from './lease-book.js'
 import { leaseError } from './lease-error.js'
 import type { LeaseLedger } from './lease-ledger.js'
 import type { LeaseVolumes } from './lease-volumes.js'
-import { OneAtATime } from './one-at-a-time.js'
+import { type Hold, OneAtATime } from './one-at-a-time.js'
 
 /** How long after a failure an eviction, or its beginning, is tried again. */
 const RETRY_MS = 5_000
@@ -124,6 +124,11 @@ export class LeaseKeeper {
     this.#deadlines.delete(id)
     book.drop(id)
     log.info({ event: 'lease.gone', leaseId: id, accountId })
+  }
+
+  /** Nothing is done with any lease until it is let go, see `OneAtATime.hold`. */
+  hold(): Hold {
+    return this.#turns.hold()
   }
 
   /** Settles when nothing is being done with any lease; nothing is begun by time any more. */

@@ -48,6 +48,26 @@ export class LeaseLogins {
     }
   }
 
+  /** Sessions that are attached, and their leases. */
+  attached(): (readonly [sessionId: number, leaseId: string])[] {
+    return [...this.#leases].map(([sessionId, { record }]) => [sessionId, record.id])
+  }
+
+  /** A session that another process of the server had let in: its volumes are open, and the record in the store says that it is attached. */
+  adopt(leaseId: string, sessionId: number): void {
+    const { book, keeper } = this.#parts
+    const lease = book.get(leaseId)
+    const next = lease && nextOf(lease.life, { type: 'session.opened' })
+    if (!next) return
+    lease.life = next.life
+    // Another object: what the start was about to write of a lease that nobody uses is not written.
+    lease.record = { ...lease.record, state: 'attached' }
+    lease.sessions ??= new Set()
+    lease.sessions.add(sessionId)
+    this.#leases.set(sessionId, lease)
+    keeper.ignore(leaseId)
+  }
+
   async #attach(leaseId: string, sessionId: number): Promise<Attached> {
     const { book, keeper, volumes, log, now } = this.#parts
     const lease = book.get(leaseId)

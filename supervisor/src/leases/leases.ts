@@ -40,6 +40,7 @@ import {
   planLun,
   type TierLimits,
 } from './lease-wish.js'
+import type { Hold } from './one-at-a-time.js'
 
 export interface LeasesParts {
   readonly store: StateStore
@@ -72,6 +73,8 @@ export class Leases {
   readonly #images: LeaseImages
   readonly #holdings: LeaseHoldings
   readonly #upkeep: LeaseUpkeep
+  /** Sessions that another process has let in and handed over, by the number of the session: taken in with the leases. */
+  readonly #handedOver = new Map<number, string>()
 
   /** Reads the ledger; throws system errors when that cannot be done. */
   constructor(parts: LeasesParts) {
@@ -103,12 +106,21 @@ export class Leases {
     this.#upkeep = new LeaseUpkeep({
       ...start,
       images: this.#images,
-      takeIn: () => takeIn({ ...start, grow: (lease, lun) => this.#luns.grow(lease, lun) }),
+      takeIn: async () => {
+        const afterwards = await takeIn({ ...start, grow: (lease, lun) => this.#luns.grow(lease, lun) })
+        for (const [sessionId, leaseId] of this.#handedOver) this.#logins.adopt(leaseId, sessionId)
+        this.#handedOver.clear()
+        return afterwards
+      },
     })
   }
 
-  /** Takes in the leases that there are, now or as soon as the state store is there, and follows it from then on. */
-  async start(): Promise<void> {
+  /**
+   * Takes in the leases that there are, now or as soon as the state store is there, and follows it from then on. `handedOver`: sessions that another process of
+   * the server had let in, by their numbers, and their leases; the volumes are open.
+   */
+  async start(handedOver: Iterable<readonly [sessionId: number, leaseId: string]> = []): Promise<void> {
+    for (const [sessionId, leaseId] of handedOver) this.#handedOver.set(sessionId, leaseId)
     await this.#upkeep.start()
   }
 
@@ -238,7 +250,18 @@ export class Leases {
 
   /** See `LeaseLogins`. */
   detach(sessionId: number): Promise<void> {
+    this.#handedOver.delete(sessionId)
     return this.#logins.detach(sessionId)
+  }
+
+  /** Sessions that are attached, and their leases. */
+  attached(): (readonly [sessionId: number, leaseId: string])[] {
+    return [...this.#handedOver, ...this.#logins.attached()]
+  }
+
+  /** Nothing is done with any lease until it is let go, see `OneAtATime.hold`. */
+  hold(): Hold {
+    return this.#keeper.hold()
   }
 
   /** Settles when all that was begun is done; nothing is begun by time any more. */

@@ -1,0 +1,146 @@
+/**
+ * Sessions that rest: their workers have let go of them, and what each of them is stands in a record. Those that cannot be recorded soon, since something of theirs takes its
+ * time (a copy, a disk that does not answer), are asked to log in again [7143 §11.9.1], and closed when they do not.
+ *
+ * `wake` gives each session back to its worker, or to another one when that is gone.
+ */
+import type { ControlBlocks, EngineNotice, ExportReply, SessionRecord } from '@scsipub/contract'
+import { adoptSession } from '../hand-over/adopt-session.js'
+import { type Expected, expectNext, nextMoveId } from '../hand-over/session-move.js'
+import type { HostedConnection } from '../hosted-connection.js'
+import type { Log } from '../log.js'
+import type { SessionPool } from '../pool.js'
+import type { SessionHost } from '../session-host.js'
+import type { WorkerLife } from '../worker-life.js'
+import type { SessionsEstate, UnitEstate } from './sessions-estate.js'
+
+export interface RestingSessionsParts {
+  readonly pool: Pick<SessionPool, 'workers' | 'tellAll'>
+  readonly host: Pick<SessionHost, 'unitOf' | 'continueOn' | 'sessionsOn' | 'untilAtRest' | 'untilOnly' | 'cutAllBut'>
+  readonly log: Pick<Log, 'warn'>
+}
+
+interface Unit {
+  readonly moveId: number
+  readonly worker: WorkerLife
+  readonly connections: readonly HostedConnection[]
+  readonly nexts: readonly Expected[]
+  readonly record: SessionRecord
+  readonly controls: ControlBlocks
+  /** Once they have been asked for. */
+  notices?: readonly EngineNotice[]
+}
+
+/** How long what a session has under way may take. */
+const BOUND_MS = 500
+/** How long sessions that are too busy may take to log out, and to end when they have not. */
+const LOGOUT_MS = 2_000
+const CUT_MS = 1_000
+
+export class RestingSessions {
+  readonly #parts: RestingSessionsParts
+  readonly #units: Unit[] = []
+  /** Sessions that could not be recorded. */
+  askedToLogInAgain = 0
+
+  private constructor(parts: RestingSessionsParts) {
+    this.#parts = parts
+  }
+
+  /** Nobody may come in meanwhile. */
+  static async of(parts: RestingSessionsParts): Promise<RestingSessions> {
+    const resting = new RestingSessions(parts)
+    await parts.host.untilAtRest()
+    const busy = await resting.#record()
+    if (busy > 0) await resting.#endOthers(busy)
+    return resting
+  }
+
+  /** Sessions and connections that are recorded. */
+  get size(): number {
+    return this.#units.length
+  }
+
+  /** The descriptors that the estate names. */
+  get descriptors(): number[] {
+    return this.#units.flatMap(({ connections }) => connections.map(({ fd }) => fd))
+  }
+
+  /** All of it, when the storage engine rests too: nothing is said to any session any more. */
+  async estate(): Promise<SessionsEstate> {
+    const units = await Promise.all(this.#units.map(unit => estateOf(unit)))
+    const connections = this.#units.flatMap(unit => unit.connections)
+    const sessions = new Set(connections.map(({ session }) => session))
+    return {
+      sessions: [...sessions].map(({ id, login, volumeIds }) => ({ id, login, volumeIds })),
+      connections: connections.map(connection => {
+        const { id, fd, peerAddress, remoteAddress, localAddress, cid, admitted, joining, session } = connection
+        return { id, fd, peerAddress, remoteAddress, localAddress, cid, admitted, joining, sessionId: session.id }
+      }),
+      units,
+    }
+  }
+
+  /** Goes on with all of them here. A session that no worker takes is dropped. Never rejects. */
+  async wake(): Promise<void> {
+    await Promise.all(this.#units.splice(0).map(unit => this.#wake(unit)))
+  }
+
+  /** Records whatever there is; the value is how many were too busy. */
+  async #record(): Promise<number> {
+    const { pool, host } = this.#parts
+    const all = pool.workers.flatMap(worker => host.sessionsOn(worker).map(session => ({ worker, session })))
+    const done = await Promise.all(all.map(({ worker, session }) => this.#export(worker, host.unitOf(session))))
+    return done.filter(isDone => !isDone).length
+  }
+
+  async #export(worker: WorkerLife, connections: readonly HostedConnection[]): Promise<boolean> {
+    if (connections.length === 0) return true
+    const moveId = nextMoveId()
+    const nexts = connections.map(expectNext)
+    const connectionIds = connections.map(({ id }) => id)
+    const answer = await worker.ask({ kind: 'session.export', moveId, connectionIds, boundMs: BOUND_MS })
+    const reply = 'result' in answer ? (answer.result as ExportReply) : { busy: 'the session worker failed' }
+    if ('busy' in reply) {
+      for (const next of nexts) next.forget()
+      return false
+    }
+    for (const next of nexts) next.take()
+    this.#units.push({ moveId, worker, connections, nexts, ...reply })
+    return true
+  }
+
+  async #endOthers(busy: number): Promise<void> {
+    const { pool, host, log } = this.#parts
+    this.askedToLogInAgain = busy
+    log.warn({ event: 'upgrade.sessions.busy', sessions: busy, why: 'they are asked to log in again' })
+    pool.tellAll({ kind: 'worker.drain', deadlineMs: LOGOUT_MS, why: 'the server is upgraded' })
+    const resting = new Set(this.#units.flatMap(({ connections }) => connections))
+    if (await host.untilOnly(resting, LOGOUT_MS + CUT_MS)) return
+    host.cutAllBut(resting)
+    if (!(await host.untilOnly(resting, CUT_MS))) throw new Error('sessions do not end')
+  }
+
+  async #wake({ worker, nexts, notices = [], ...adoption }: Unit): Promise<void> {
+    const others = this.#parts.pool.workers.filter(other => other !== worker)
+    for (const candidate of [worker, ...others]) {
+      try {
+        const adopted = await adoptSession(adoption, candidate, this.#parts.host)
+        for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
+        await adopted.go(notices)
+        return
+      } catch (error) {
+        this.#parts.log.warn({ event: 'session.adopt.failed', threadId: candidate.threadId, error: String(error) })
+      }
+    }
+    for (const next of nexts) next.drop('no session worker could go on with it')
+  }
+}
+
+async function estateOf(unit: Unit): Promise<UnitEstate> {
+  const { worker, moveId, record, connections } = unit
+  unit.notices ??= (await worker.require({ kind: 'session.notices', moveId })) as EngineNotice[]
+  // One who was told of another control block would have to know it in the other process, too. It comes of what leases and the operator do, who wait.
+  if (unit.notices.some(({ kind }) => kind === 'volume.replaced')) throw new Error('a volume was replaced meanwhile')
+  return { record, notices: unit.notices, connectionIds: connections.map(({ id }) => id) }
+}
