@@ -1,7 +1,6 @@
 // What an operator does to a server at random, and what befalls it: the list is the table of failures, and grows with it [DESIGN §4]. Each says what has to come of it.
 
 import assert from 'node:assert/strict'
-import { setTimeout } from 'node:timers/promises'
 import type { Dice } from '../../chaos/dice.js'
 import type { Breaks } from './breaks.js'
 import type { ThreadFault } from './fault-order.js'
@@ -65,10 +64,20 @@ export const ACTIONS: readonly Action[] = [
   {
     name: 'the catalog is read again',
     run: async ({ server }) => {
-      const before = server.count('catalog.loaded')
+      const before = server.count('catalog.reloaded')
       server.signal('SIGHUP')
-      await setTimeout(50)
-      return `${server.count('catalog.loaded') - before} times told`
+      await server.logged('catalog.reloaded', before + 1)
+      return 'done'
+    },
+  },
+  {
+    name: 'the server is upgraded',
+    run: async ({ server }) => {
+      const before = server.pid
+      server.signal('SIGUSR2')
+      await server.logged('server.ready', server.count('server.ready') + 1)
+      assert.notEqual(server.pid, before, 'another process serves')
+      return `process ${server.pid} in place of ${before}`
     },
   },
   ...(['throw', 'spin', 'heap'] as const).map(fault => ({

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { ROOT } from '../../repository.js'
 import type { RestartedServer } from './restarted-server.js'
 
 /** Disks of sessions that ended by a fault of the server are kept for half a minute. */
@@ -12,9 +13,9 @@ const LOOK_MS = 250
 const MEMORY_MIB = 160
 
 export interface Held {
-  /** Sockets, pipes, and what else is no file below the data directory. */
+  /** Sockets, pipes, and what else is no file below the data directory; less our own code, of which Node leaves files open when a thread is ended while it loads them. */
   readonly descriptors: number
-  /** Opened files below the data directory, beyond those that the storage engine opens when it needs them first: two times each at most. */
+  /** Opened files below the data directory, beyond those that the storage engine opens when it needs them first: two times each at most; less the state store's. */
   readonly openFiles: number
   /** Of files below the data directory. */
   readonly mappings: number
@@ -39,8 +40,8 @@ export async function heldBy(server: RestartedServer, dataDir: string): Promise<
   const open = openIn(server.pid)
   const mapped = readFileSync(`${proc}/maps`, 'utf8').split('\n')
   const held = {
-    descriptors: open.filter(target => !target.startsWith(dataDir)).length,
-    openFiles: beyondTwice(open.filter(target => target.startsWith(dataDir))),
+    descriptors: open.filter(target => !target.startsWith(dataDir) && !isCode(target)).length,
+    openFiles: beyondTwice(open.filter(target => target.startsWith(dataDir) && !target.includes('/state/'))),
     mappings: mapped.filter(line => line.includes(dataDir) && !line.includes('/state/')).length,
     files: filesBelow(dataDir).filter(path => isOfVolumes(path.slice(dataDir.length))).length,
     threads: readdirSync(`${proc}/task`).length,
@@ -99,6 +100,10 @@ function linkOf(path: string): string {
   } catch {
     return ''
   }
+}
+
+function isCode(path: string): boolean {
+  return path.startsWith(ROOT) && path.endsWith('.js')
 }
 
 function isOfVolumes(path: string): boolean {
