@@ -67,10 +67,11 @@ interface Making {
 function makeSession(services: Services, { sessionId, parameters, grants, expCmdSn, founder, cid }: Making): Session {
   const { sessions, supervisor } = services
   const borrower = new Borrower(sessionId, initiatorPortName(parameters.initiatorName, parameters.isid))
+  let made: Session | undefined
   const luns = new SessionLuns({
     target: { name: parameters.targetName ?? '', portalGroupTag: DEFAULT_OFFER.portalGroupTag },
     grants,
-    make: (grant, target) => new Lun(grant, target, services, borrower),
+    make: (grant, target) => new Lun(grant, target, services, borrower, () => made?.changed()),
   })
   const session = new Session(
     {
@@ -83,11 +84,13 @@ function makeSession(services: Services, { sessionId, parameters, grants, expCmd
       resetTarget: async () => {
         await supervisor.ask({ kind: 'target.reset', sessionId })
       },
+      changed: session => services.standings.changed(session),
       ended: () => sessions.delete(parameters.tsih),
     },
     founder,
     cid,
   )
+  made = session
   sessions.set(parameters.tsih, session)
   return session
 }

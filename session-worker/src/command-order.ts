@@ -117,6 +117,11 @@ export class CommandOrder {
     return true
   }
 
+  /** Nothing is held, and nobody waits. */
+  get atRest(): boolean {
+    return this.#early.size === 0 && this.#waiting.length === 0
+  }
+
   /** What is held and who waits, for another worker. `cidOf`: by which a carrier is known. */
   record(cidOf: (carrier: Carrier) => number): Pick<SharedRecord, 'early' | 'waiting'> {
     const early = [...this.#early].map(([cmdSn, { carrier, data, ...pdu }]) => ({

@@ -15,6 +15,7 @@ import type {
   TargetListing,
 } from '@scsipub/contract'
 import { connectionParameters, Framer, LoginStatus } from '@scsipub/iscsi'
+import { bytesRead } from '@scsipub/posix'
 import { type ActorRefFrom, createActor } from 'xstate'
 import { beginSession } from './begin-session.js'
 import { Connection } from './connection.js'
@@ -67,7 +68,8 @@ export class ConnectionActor implements ConnectionActions, Member {
     const events = {
       pdu: (buffer: Buffer, head: number, dataAt: number, length: number, digestOk: boolean) =>
         this.#pdu(buffer, head, dataAt, length, digestOk),
-      drained: () => this.#guard(() => this.#phase?.drained()),
+      settled: () => this.#session?.settled(),
+      drained: () => this.#guard(() => this.#drained()),
       ended: (why: string) => this.send({ type: 'socket.closed', why }),
     }
     this.#connection = new Connection(task.fd, services.output, framer, events, adopted !== undefined)
@@ -90,11 +92,13 @@ export class ConnectionActor implements ConnectionActions, Member {
     this.#connection.forgetSent()
     const phase = this.#phase
     if (!phase || this.#machine.getSnapshot().status !== 'active') return
+    phase.session.settled()
     const verdict = phase.liveness.check(nowMs, this.#connection.lastInputMs)
     if (verdict === 'gone') return this.#drop('the initiator answers no more')
     if (verdict === 'nothing') return
     sendPing(phase)
     this.#connection.flush()
+    phase.session.settled()
   }
 
   end(outcome: 'logout' | 'dropped' | 'reinstated' | 'reset', why: string): void {
@@ -106,7 +110,7 @@ export class ConnectionActor implements ConnectionActions, Member {
   abortTasks(end: ConnectionEnd): void {
     this.#login?.abandon()
     this.#connection.flush()
-    this.#connection.destroy()
+    this.#close()
     this.#giveUpPlace(end)
     // `settled` may come at once; the machine takes it as its next event.
     if (this.#phase) this.#phase.abort()
@@ -168,7 +172,7 @@ export class ConnectionActor implements ConnectionActions, Member {
   }
 
   leaveBehind(end: ConnectionEnd): void {
-    this.#connection.destroy()
+    this.#close()
     this.#settle(end)
   }
 
@@ -190,6 +194,27 @@ export class ConnectionActor implements ConnectionActions, Member {
     const phase = this.#serve(session, { parameters, cid: record.cid, statSn: record.statSn })
     phase.restore(record)
     return phase
+  }
+
+  #drained(): void {
+    this.#phase?.drained()
+    this.#phase?.session.settled()
+  }
+
+  /** From now on it says how it stands, for the case that the worker dies. */
+  #begins(session: Session): void {
+    const cell = this.#services.standings.cells.take(this.task.connectionId)
+    cell.begin(bytesRead(this.task.fd) ?? Number.NaN)
+    this.#connection.cell = cell
+    session.changed()
+  }
+
+  /** Closes the descriptor, and says nothing any more. */
+  #close(): void {
+    const { cell } = this.#connection
+    if (cell) this.#services.standings.cells.give(cell)
+    this.#connection.cell = undefined
+    this.#connection.destroy()
   }
 
   #settle(end = this.#machine.getSnapshot().context.end): void {
@@ -296,6 +321,7 @@ export class ConnectionActor implements ConnectionActions, Member {
     const digests = { header: parameters.headerDigest, data: parameters.dataDigest }
     this.#connection.framer.setDigests(digests)
     this.#writer.setDigests(digests)
+    this.#begins(session)
     return phase
   }
 

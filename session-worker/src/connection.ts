@@ -7,6 +7,7 @@
  * Left out: what PDUs mean.
  */
 import net from 'node:net'
+import type { SessionCell } from '@scsipub/contract'
 import type { Framer, FramerFault, FramerSink } from '@scsipub/iscsi'
 import { BusyPoll } from './busy-poll.js'
 import type { Output } from './output.js'
@@ -29,6 +30,8 @@ interface Handled {
 export interface ConnectionEvents {
   /** A whole PDU, see `Framer`. Returns false to stop reading until `resume`. */
   readonly pdu: FramerSink
+  /** A section has ended. Told only to who has a cell. */
+  settled(): void
   /** All that could be sent was sent: go on with what waited for room. */
   drained(): void
   /** The peer or the network ended it, or what it sent is not iSCSI. Told once. */
@@ -37,6 +40,8 @@ export interface ConnectionEvents {
 
 export class Connection {
   readonly framer: Framer
+  /** Where it says how it stands, see `standing/`; undefined before the full feature phase. */
+  cell: SessionCell | undefined
   readonly #socket: net.Socket
   readonly #output: Output
   readonly #events: ConnectionEvents
@@ -81,6 +86,11 @@ export class Connection {
     return this.#held || this.#socket.writableLength > CONGESTED_BYTES
   }
 
+  /** All bytes that came have been acted upon, and the kernel has all that was to be sent. */
+  get atRest(): boolean {
+    return !this.#over && !this.#held && this.framer.pendingBytes === 0 && this.#socket.writableLength === 0
+  }
+
   get over(): boolean {
     return this.#over
   }
@@ -94,6 +104,7 @@ export class Connection {
       this.#output.owner?.flush()
       this.#output.owner = this
     }
+    this.cell?.stir()
     if (this.#output.length > FLUSH_BYTES || this.#output.isFull(bytes)) this.flush()
     return this.#output.reserve(bytes)
   }
@@ -201,6 +212,7 @@ export class Connection {
   #received(bytes: number, buffer: Uint8Array): boolean {
     this.lastInputMs = performance.now()
     busyPoll.input(this.lastInputMs)
+    this.cell?.received(bytes)
     const { framer } = this
     this.#settle(
       buffer === readBuffer ? framer.push(readBuffer, 0, bytes, this.#sink) : framer.received(bytes, this.#sink),
@@ -224,6 +236,7 @@ export class Connection {
   #settle(fault: FramerFault | undefined): void {
     this.flush()
     if (fault) this.#end(fault.why)
+    else if (this.cell) this.#events.settled()
   }
 
   #end(why: string): void {

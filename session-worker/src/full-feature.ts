@@ -86,7 +86,10 @@ export class FullFeature {
     this.maxRecvDataSegmentLength = parts.parameters.maxRecvDataSegmentLength
     this.#host = host
     this.tasks = new TaskSet(session.window, session.budget, {
-      flush: () => this.connection.flush(),
+      flush: () => {
+        this.connection.flush()
+        this.session.settled()
+      },
       crash: error => host.crash(error),
       settled: () => host.settled(),
     })
@@ -194,9 +197,14 @@ export class FullFeature {
 
   /** What another worker needs to go on; there must be no `obstacle`. */
   record(): PhaseRecord {
-    const { headerDigest, dataDigest, maxRecvDataSegmentLength, targetMaxRecvDataSegmentLength } = this.parameters
     const sleepers = this.#sleepers.filter(task => !task.aborted)
     const tasks = [...this.tasks.list().filter(task => !sleepers.includes(task)), ...sleepers]
+    return { ...this.standing(), text: this.text.record(), tasks: tasks.map(task => task.record!()) }
+  }
+
+  /** The same where nothing is under way. */
+  standing(): PhaseRecord {
+    const { headerDigest, dataDigest, maxRecvDataSegmentLength, targetMaxRecvDataSegmentLength } = this.parameters
     return {
       cid: this.cid,
       statSn: this.numbering.statSn,
@@ -204,9 +212,23 @@ export class FullFeature {
       maxRecvDataSegmentLength: this.maxRecvDataSegmentLength,
       transferTag: this.#transferTag,
       answersPings: this.liveness.answersPings,
-      text: this.text.record(),
-      tasks: tasks.map(task => task.record!()),
+      text: { gathered: new Uint8Array(0) },
+      tasks: [],
     }
+  }
+
+  /** A section has ended. `atRest`: as far as what the connections share is concerned. */
+  settled(atRest: boolean): void {
+    const { cell } = this.connection
+    if (!cell) return
+    if (atRest && this.#atRest) cell.rest(this.numbering.statSn, this.numbering.expCmdSn)
+    else cell.busy()
+  }
+
+  get #atRest(): boolean {
+    const { tasks } = this
+    if (tasks.size > 0 || tasks.busy || this.#stopped || this.#sleepers.length > 0) return false
+    return this.text.atRest && this.connection.atRest
   }
 
   /** As another worker has recorded it, but for the tasks. */
@@ -255,6 +277,7 @@ export class FullFeature {
   #tell(what: Parameters<typeof asyncMessage.encode>[0]): void {
     this.writer.whole(asyncMessage.encode({ ...what, ...this.numbering.response() }), Buffer.alloc(0))
     this.connection.flush()
+    this.session.settled()
   }
 
   /** Ends everything; `host.settled` is told, maybe at once, when no I/O is under way. */

@@ -45,7 +45,7 @@ function lunOf(stage: number, renewed: VolumeDescriptor) {
     volume: stale,
   }
   const target = { name: 'iqn.x:lab', portalGroupTag: 1, luns: [0] }
-  return { lun: new Lun(grant, target, services, new Borrower(1, 'port')), asked }
+  return { lun: new Lun(grant, target, services, new Borrower(1, 'port'), () => {}), asked }
 }
 
 const { capacityDataChanged } = senseCodes

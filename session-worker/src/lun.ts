@@ -14,6 +14,7 @@ import {
 } from '@scsipub/scsi'
 import type { BorrowedVolume } from '@scsipub/volume'
 import type { Services } from './services.js'
+import { AttentionQueue } from './standing/attention-queue.js'
 import { UnitFacts } from './unit-facts.js'
 import { UnitState } from './unit-state.js'
 
@@ -22,14 +23,16 @@ export class Lun implements Context {
   readonly lu: LogicalUnit
   readonly volume: BorrowedVolume
   readonly target: Target
-  readonly nexus: Nexus = { unitAttentions: [] }
+  readonly nexus: Nexus
   readonly volumeId: string
   /** For what other nexuses of the unit have to notice. */
   readonly unit: UnitState
   readonly #access: NexusAccess
   readonly #facts: UnitFacts
 
-  constructor(grant: LunGrant, target: Target, services: Services, borrower: Borrower) {
+  /** `changed` is called when the unit attentions have changed. */
+  constructor(grant: LunGrant, target: Target, services: Services, borrower: Borrower, changed: () => void) {
+    this.nexus = { unitAttentions: AttentionQueue.watched(changed) }
     const { volumeId } = grant.volume.spec
     this.lun = grant.lun
     this.target = target

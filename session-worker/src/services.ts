@@ -4,11 +4,13 @@ import type { BorrowedVolumes } from '@scsipub/volume'
 import type { Supervisor } from './login-phase.js'
 import type { Output } from './output.js'
 import type { Session } from './session.js'
+import type { Standings } from './standing/standings.js'
 import type { TokenFiles } from './token-files.js'
 
 export type StorageEngine = Requester<BorrowerRequest, EngineReplies>
 
 export interface Services {
+  readonly standings: Standings
   readonly output: Output
   readonly supervisor: Supervisor
   readonly volumes: BorrowedVolumes

@@ -5,7 +5,7 @@
  * It lives from the login of its first connection to the end of its last one (`session.machine.ts`). What belongs to one connection is in
  * `full-feature.ts`: a command, its data and its status stay on the connection that it came by [7143 §4.2.2.1.3].
  */
-import type { LoginRefusal, LunsNotice, SharedRecord } from '@scsipub/contract'
+import type { ControlBlocks, LoginRefusal, LunsNotice, SharedRecord } from '@scsipub/contract'
 import { LoginStatus, type SessionParameters } from '@scsipub/iscsi'
 import { initiatorPortName, senseCodes, type Target, type UnitAttention } from '@scsipub/scsi'
 import type { Command, Task } from './command.js'
@@ -39,6 +39,8 @@ export interface SessionFacts {
   portsOf(nodes: readonly string[]): Promise<string[]>
   /** Has the sessions of the target end, this one too, as far as they are the initiator's affair. */
   resetTarget(): Promise<void>
+  /** What the supervisor has to know has changed; the value is the version of it. */
+  changed(session: Session): number
   /** The session has ended; its volumes have been given back. */
   ended(): void
 }
@@ -68,6 +70,7 @@ export class Session {
   /** Everybody who has not ended, with the connection ID. */
   readonly #members = new Map<Member, number>()
   #leaving: Promise<unknown> | undefined
+  #version = 0
 
   /** `founder`: the first connection, with its ID. */
   constructor(facts: SessionFacts, founder: Member, cid: number) {
@@ -143,6 +146,7 @@ export class Session {
     this.#members.delete(member)
     if (phase) this.phases.splice(this.phases.indexOf(phase), 1)
     if (this.#members.size === 0) this.#send('lastConnection.ended')
+    else this.changed()
     return this.#leaving
   }
 
@@ -186,15 +190,25 @@ export class Session {
 
   /** What another worker needs of what the connections share; there must be no `obstacle`. */
   record(): Omit<SharedRecord, 'hadNotices'> {
+    return {
+      ...this.standing(),
+      ...this.order.record(carrier => this.phases.find(phase => phase === carrier)!.cid),
+      budget: this.budget.record(),
+      ...(this.#copies && { copies: this.#copies.record() }),
+    }
+  }
+
+  /** The same of a session at rest. */
+  standing(): Omit<SharedRecord, 'hadNotices'> {
     const { isid, ...parameters } = this.parameters
     return {
       sessionId: this.id,
       parameters: { ...parameters, isid: isid.toString('hex') },
       expCmdSn: this.window.expCmdSn,
       luns: [...this.#luns.byNumber.values()].map(lun => lun.record()),
-      ...this.order.record(carrier => this.phases.find(phase => phase === carrier)!.cid),
-      budget: this.budget.record(),
-      ...(this.#copies && { copies: this.#copies.record() }),
+      early: [],
+      waiting: [],
+      budget: { granted: [], waiting: [] },
     }
   }
 
@@ -206,6 +220,31 @@ export class Session {
     this.#facts.ended()
   }
 
+  // --- what is known of it should the worker die, see `standing/`
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** Of its volumes. */
+  get controls(): ControlBlocks {
+    return Object.fromEntries(
+      [...this.luns.values()].map(({ volume: { descriptor } }) => [descriptor.spec.volumeId, descriptor.control]),
+    )
+  }
+
+  /** Something has changed that does not stand in the cells of its connections. */
+  changed(): void {
+    this.#version = this.#facts.changed(this)
+    for (const { connection } of this.phases) if (connection.cell) connection.cell.version = this.#version
+  }
+
+  /** A section has ended: its connections say how they stand. */
+  settled(): void {
+    const atRest = this.isOpen && this.order.atRest && !this.#copies && !this.#parting?.size
+    for (let index = 0; index < this.phases.length; index++) this.phases[index]!.settled(atRest)
+  }
+
   // --- its LUNs
 
   /**
@@ -214,6 +253,7 @@ export class Session {
    */
   async changeLuns({ add, remove }: Pick<LunsNotice, 'add' | 'remove'>): Promise<void> {
     const parting = this.#luns.change(add, remove).map(lun => this.#part(lun))
+    this.changed()
     this.phases[0]?.connection.flush() // what ended, and what the freed memory let other tasks ask for
     if (parting.length === 0) return
     this.#parting ??= new Set()

@@ -49,6 +49,11 @@ export class TextPhase {
     this.#directory = directory
   }
 
+  /** No exchange is half done: one of which a piece has come or gone has a tag. */
+  get atRest(): boolean {
+    return this.#exchange === undefined && !this.#asking
+  }
+
   /** What another worker needs to go on with the exchange; nothing may be asked of the directory. */
   record(): TextRecord {
     const exchange = this.#exchange
@@ -85,8 +90,10 @@ export class TextPhase {
     const pairs = Buffer.isBuffer(text) ? parseText(text) : text
     if (!Array.isArray(pairs)) return reject(this.#phase, RejectReason.protocolError, buffer, head)
     const answer = answerText(pairs, this.#phase.parameters)
-    if (answer.maxRecvDataSegmentLength !== undefined)
+    if (answer.maxRecvDataSegmentLength !== undefined) {
       this.#phase.maxRecvDataSegmentLength = answer.maxRecvDataSegmentLength
+      this.#phase.session.changed()
+    }
     const before = encodeText(answer.answers)
     if (!answer.sendTargets) return this.#sendPage(request, new TextPages(before))
     this.#findTargets(request, before, answer.sendTargets)

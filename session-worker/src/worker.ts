@@ -2,6 +2,7 @@
  * A session worker: the thread that Piscina runs connections in, and what all of them share: its slot in the control blocks, one port to
  * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
  */
+import { readlinkSync } from 'node:fs'
 import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, threadId } from 'node:worker_threads'
 import {
   type BorrowerRequest,
@@ -33,6 +34,7 @@ import { beginPulse } from './pulse.js'
 import { SeenNotices } from './seen-notices.js'
 import type { Services, StorageEngine } from './services.js'
 import type { Session } from './session.js'
+import { Standings } from './standing/standings.js'
 import { TokenFiles } from './token-files.js'
 
 /** How often silent connections are looked for. */
@@ -52,6 +54,7 @@ export class SessionWorker implements Services {
   readonly tokenFiles = new TokenFiles(async () => (await this.engine.ask({ kind: 'tokens.folder' })).path)
   readonly sessions = new Map<number, Session>()
   readonly #connections = new Map<number, ConnectionActor>()
+  readonly standings: Standings
   readonly #handOver = new HandOver(this, this.#connections)
   readonly #notices = new SeenNotices()
   readonly #fromEngine: (message: unknown) => void
@@ -65,6 +68,10 @@ export class SessionWorker implements Services {
     const toSupervisor = new MessageChannel()
     const toEngine = new MessageChannel()
     this.supervisor = new Requester(toSupervisor.port1)
+    this.standings = new Standings({
+      supervisor: this.supervisor,
+      hadNotices: () => this.#handOver.hadNotices,
+    })
     this.engine = new Requester<BorrowerRequest, EngineReplies>(toEngine.port1)
     this.volumes = new BorrowedVolumes({ slot, engine: this.engine })
     toSupervisor.port1.on(
@@ -78,6 +85,7 @@ export class SessionWorker implements Services {
       kind: 'worker.ready',
       slot,
       threadId,
+      taskId: Number(readlinkSync('/proc/thread-self').split('/').at(-1)),
       supervisorPort: toSupervisor.port2,
       enginePort: toEngine.port2,
     }

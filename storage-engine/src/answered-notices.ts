@@ -10,6 +10,7 @@ export type AnsweredNotice = Extract<EngineNotice, { noticeId: number }>
 type WithoutId<T> = T extends unknown ? Omit<T, 'noticeId'> : never
 
 interface Round {
+  readonly notice: AnsweredNotice
   readonly waitingFor: Set<number>
   readonly over: Promise<void>
   resolve(): void
@@ -37,8 +38,9 @@ export class AnsweredNotices {
     const over = new Promise<void>(resolved => {
       resolve = resolved
     })
-    this.#rounds.set(noticeId, { waitingFor: new Set(slots), over, resolve })
-    tell({ ...what, noticeId })
+    const notice = { ...what, noticeId }
+    this.#rounds.set(noticeId, { notice, waitingFor: new Set(slots), over, resolve })
+    tell(notice)
     this.#check(noticeId)
     return over
   }
@@ -47,6 +49,11 @@ export class AnsweredNotices {
   done(noticeId: number, slot: number): void {
     this.#rounds.get(noticeId)?.waitingFor.delete(slot)
     this.#check(noticeId)
+  }
+
+  /** What the worker was told and has not done. */
+  unanswered(slot: number): AnsweredNotice[] {
+    return [...this.#rounds.values()].filter(({ waitingFor }) => waitingFor.has(slot)).map(({ notice }) => notice)
   }
 
   /** The worker is gone, and its sessions with it. */

@@ -9,6 +9,7 @@ import {
   borrowerRequestSchema,
   compileSchema,
   type EngineNotice,
+  type EngineReplies,
   type EngineRequest,
   engineRequestSchema,
   MAX_WORKER_SLOTS,
@@ -16,6 +17,7 @@ import {
 } from '@scsipub/contract'
 import type { Logger } from 'pino'
 import { type AnsweredNotice, AnsweredNotices } from './answered-notices.js'
+import { OrphanNotices } from './orphan-notices.js'
 import { changeReservations, readReservations, tellOfChanges } from './reservation-requests.js'
 import type { StorageEngine } from './storage-engine.js'
 import { changeUnit } from './unit-changes.js'
@@ -35,6 +37,8 @@ export class WorkerPorts {
   constructor(nextNotice: () => number) {
     this.#answered = new AnsweredNotices(nextNotice)
   }
+
+  readonly #orphans = new OrphanNotices()
 
   /** Has every worker end the tasks of its sessions on a volume. */
   abort(what: Pick<Told<'tasks.abort'>, 'volumeId' | 'sessionId' | 'reset'>): Promise<void> {
@@ -64,6 +68,7 @@ export class WorkerPorts {
   }
 
   notify(notice: EngineNotice): void {
+    this.#orphans.hear(notice)
     for (const port of this.#ports.values()) port.postMessage(notice)
   }
 
@@ -76,6 +81,15 @@ export class WorkerPorts {
     this.#ports.get(slot)?.close()
     this.#ports.delete(slot)
     this.#answered.gone(slot)
+  }
+
+  /** Remembers what sessions of a dead worker have to hear of that go on in another one; the value is for `orphanNotices`. */
+  orphan(slot: number): number {
+    return this.#orphans.begin(this.#answered.unanswered(slot))
+  }
+
+  orphanNotices(orphans: number): EngineNotice[] {
+    return this.#orphans.take(orphans)
   }
 
   removeAll(): void {
@@ -150,9 +164,10 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
       return {}
     }
     case 'worker.detach':
-      workers.remove(request.slot)
-      await engine.detach(request.slot)
-      return {}
+      return detach(request, conversation)
+    case 'worker.orphans':
+      await engine.sessionsGone(request.lost)
+      return { notices: workers.orphanNotices(request.orphans) }
     case 'engine.ping':
       return {}
     case 'engine.close':
@@ -165,6 +180,17 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
         setImmediate(closed)
       }
   }
+}
+
+/** A worker is dead. Sessions of it that are to go on keep what they hold of units, and hear later of what happens meanwhile. */
+async function detach(
+  { slot, kept = [] }: Extract<EngineRequest, { kind: 'worker.detach' }>,
+  { engine, workers }: Conversation,
+): Promise<EngineReplies['worker.detach']> {
+  const orphans = kept.length > 0 ? workers.orphan(slot) : 0
+  workers.remove(slot)
+  await engine.detach(slot, new Set(kept))
+  return { orphans }
 }
 
 async function lend(request: BorrowerRequest, slot: number, { engine, workers, log }: Conversation): Promise<unknown> {

@@ -399,12 +399,21 @@ export class StorageEngine {
   }
 
   /** A worker is dead: nothing of it is in flight any more. */
-  async detach(slot: number): Promise<void> {
+  async detach(slot: number, kept: ReadonlySet<number> = new Set()): Promise<void> {
     for (const opening of [...this.#volumes.values()]) {
       const volume = await opening.catch(() => undefined)
       if (!volume) continue
       volume.control.resetSlot(slot)
-      this.#units.get(volume)?.workerGone(slot)
+      this.#units.get(volume)?.workerGone(slot, kept)
+    }
+  }
+
+  /** These sessions are no more: what they held of any unit is free. */
+  async sessionsGone(sessionIds: readonly number[]): Promise<void> {
+    for (const opening of sessionIds.length > 0 ? [...this.#volumes.values()] : []) {
+      const volume = await opening.catch(() => undefined)
+      const unit = volume && this.#units.get(volume)
+      for (const sessionId of sessionIds) unit?.leave(sessionId)
     }
   }
 

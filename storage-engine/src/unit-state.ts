@@ -140,9 +140,9 @@ export class UnitState {
     this.#note({ holder: nexus })
   }
 
-  /** A worker is dead, and all of its sessions. */
-  workerGone(slot: number): void {
-    this.#forget(nexus => nexus.slot === slot)
+  /** A worker is dead, and all of its sessions but these. */
+  workerGone(slot: number, kept: ReadonlySet<number> = new Set()): void {
+    this.#forget(nexus => nexus.slot === slot && !kept.has(nexus.sessionId))
   }
 
   /**

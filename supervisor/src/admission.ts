@@ -69,7 +69,8 @@ export class Admission {
     const party = this.#parties.get(key)
     if (!party) return
     this.#connections--
-    if (--party.connections === 0) this.#parties.delete(key)
+    party.connections--
+    this.#tidy(key, party)
   }
 
   /** Counts a session of a connected party in; a refusal, with nothing counted, when there are too many. */
@@ -88,6 +89,27 @@ export class Admission {
     if (!party) return
     party.sessions--
     this.#sessions--
+  }
+
+  /** Counts in what a session has left behind, whatever the caps say. */
+  keep(address: string): void {
+    const key = partyOf(address)
+    const party = this.#parties.get(key) ?? { connections: 0, sessions: 0 }
+    this.#parties.set(key, party)
+    party.sessions++
+    this.#sessions++
+  }
+
+  /** Undoes `keep`. */
+  letGo(address: string): void {
+    this.leave(address)
+    const key = partyOf(address)
+    const party = this.#parties.get(key)
+    if (party) this.#tidy(key, party)
+  }
+
+  #tidy(key: string, { connections, sessions }: Party): void {
+    if (connections === 0 && sessions === 0) this.#parties.delete(key)
   }
 
   #partyCap(address: string): number {

@@ -123,10 +123,10 @@ export class Engine {
     }
   }
 
-  /** The worker is dead. Rejects with `RpcError`. */
-  async detach(slot: number): Promise<void> {
+  /** The worker is dead; these sessions of it are about to go on in another one. Rejects with `RpcError`. */
+  detach(slot: number, kept: readonly number[]): Promise<EngineReplies['worker.detach']> {
     this.#workers.delete(slot)
-    await this.ask({ kind: 'worker.detach', slot })
+    return this.ask({ kind: 'worker.detach', slot, kept: [...kept] })
   }
 
   /** Flushes and closes every volume, then ends the thread and gives the data directory back. Rejects when the engine could not do so. */

@@ -40,8 +40,11 @@ export interface Session {
   login:
     | { readonly initiator: string; readonly target: string; readonly tsih: number; readonly user?: string }
     | undefined
-  /** Volumes that end with the session. */
+  /** It ends, or one of its connections has ended, by a fault of ours: which one. */
+  fault: string | undefined
+  /** Volumes that end with the session, and the party that they count for. */
   volumeIds: readonly string[]
+  peerAddress: string
   /** Who waits for the end. */
   waiting: (() => void)[] | undefined
   /** Settles when the session, which is going from one worker to another, has come to rest; never rejects. */

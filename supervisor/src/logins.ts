@@ -12,20 +12,25 @@ import {
 } from '@scsipub/contract'
 import type { Access } from './access.js'
 import type { Admission } from './admission.js'
+import { KeptDisks } from './crash/kept-disks.js'
+import { Poison } from './crash/poison.js'
 import type { Engine } from './engine.js'
 import type { Identification, Identify, Open, Prove } from './identification.js'
 import type { Leases } from './leases/leases.js'
 import { type Log, printable } from './log.js'
 import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } from './login-status.js'
 import type { LunChange } from './lun-change.js'
-import type { NexusRegistry } from './nexus-registry.js'
+import { type NexusRegistry, nexusKey } from './nexus-registry.js'
 import { partyOf } from './peer.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
 import { grantOf, type Target, volumeSpec } from './targets.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 /** What a connection asks while it logs in, or in discovery. */
-type Question = Exclude<SupervisorRequest, { kind: 'target.reset' | 'nexus.ports' | 'notice.done' }>
+type Question = Exclude<
+  SupervisorRequest,
+  { kind: 'target.reset' | 'nexus.ports' | 'session.standing' | 'notice.done' }
+>
 type Opened = SupervisorReplies['nexus.open']
 
 export interface LoginParts {
@@ -46,10 +51,13 @@ const PORTAL_GROUP_TAG = 1
 
 export class Logins {
   readonly #parts: LoginParts
+  readonly #kept: KeptDisks
+  readonly #poison = new Poison()
   #draining = false
 
   constructor(parts: LoginParts) {
     this.#parts = parts
+    this.#kept = new KeptDisks({ ...parts, destroy: volumeIds => this.#destroy(volumeIds) })
   }
 
   get draining(): boolean {
@@ -59,6 +67,7 @@ export class Logins {
   /** From now on every login is told to try again later. */
   drain(): void {
     this.#draining = true
+    this.#kept.close()
   }
 
   /** Answers one request of a connection; the value is the reply. */
@@ -93,9 +102,23 @@ export class Logins {
 
   /** Undoes what the login of a session did; all of its connections have ended. */
   sessionEnded(session: Session): void {
-    this.#parts.registry.close(session.id)
-    this.#destroy(session.volumeIds)
+    const { registry } = this.#parts
+    const nexus = registry.keyOf(session.id)
+    registry.close(session.id)
+    const { volumeIds, peerAddress, fault } = session
+    const isKept = fault !== undefined && nexus !== undefined && this.#kept.keep(nexus, { volumeIds, peerAddress })
+    if (!isKept) this.#destroy(volumeIds)
     void this.#parts.leases().detach(session.id)
+  }
+
+  /** These sessions have met with a fault of ours, and may have brought it about. */
+  blame(sessions: readonly Session[], why: string): void {
+    const { registry, log } = this.#parts
+    for (const { id, login } of sessions) {
+      const nexus = registry.keyOf(id)
+      if (nexus !== undefined && this.#poison.strike(nexus))
+        log.warn({ event: 'session.poison', sessionId: id, ...login, why: `${why}, once too often` })
+    }
   }
 
   async #open(connection: HostedConnection, request: Open): Promise<Opened> {
@@ -114,6 +137,8 @@ export class Logins {
       targetName: target?.name ?? '',
       principal: target?.private ? partyOf(connection.peerAddress) : user,
     }
+    if (target && this.#poison.refuses(nexusKey(claim)))
+      return { refuse: serviceUnavailable('its sessions have met with faults of the server too often') }
     const nexus = target ? await registry.open(claim) : registry.openDiscovery(claim)
     if ('refuse' in nexus) return nexus
     if ('joins' in nexus) return this.#join(connection, request, nexus.joins)
@@ -190,23 +215,32 @@ export class Logins {
     connection: HostedConnection,
     target: Target | undefined,
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
-    const { admission, hosts } = this.#parts
+    const { admission, hosts, registry } = this.#parts
     const { session, peerAddress } = connection
     if (!hosts().isLive(session.id)) return { refuse: connectionGone() }
+    const nexus = registry.keyOf(session.id)
+    const kept = target?.private && nexus !== undefined ? this.#kept.take(nexus) : undefined
+    const keep = () => nexus !== undefined && kept && this.#kept.keep(nexus, { volumeIds: kept, peerAddress })
     if (!target || target.private) {
-      const refuse = admission.admit(peerAddress)
-      if (refuse) return { refuse }
+      const refuse = this.#kept.makeRoom(peerAddress, () => admission.admit(peerAddress))
+      if (refuse) {
+        keep()
+        return { refuse }
+      }
       connection.admitted = true
     }
     if (!target) return { luns: [] }
-    const opened = await this.#openAll(target, session.id)
+    const opened = await this.#openAll(target, session.id, kept)
     const gone = !hosts().isLive(session.id)
     if (!('refuse' in opened) && !gone) {
-      if (target.private) session.volumeIds = opened.luns.map(grant => grant.volume.spec.volumeId)
+      if (target.private) {
+        session.volumeIds = opened.luns.map(grant => grant.volume.spec.volumeId)
+        session.peerAddress = peerAddress
+      }
       return opened
     }
     if (target.lease !== undefined) await this.#parts.leases().detach(session.id)
-    if (target.private)
+    if (target.private && !keep())
       this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
     if (gone) return { refuse: connectionGone() }
     if (connection.admitted) admission.leave(peerAddress)
@@ -217,19 +251,24 @@ export class Logins {
   async #openAll(
     target: Target,
     sessionId: number,
+    kept?: readonly string[],
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
-    if (target.lease === undefined) return this.#openDisks(target, sessionId)
+    if (target.lease === undefined) return this.#openDisks(target, sessionId, kept)
     const attached = await this.#parts.leases().attach(target.lease, sessionId)
     return 'refuse' in attached ? { ...attached, opened: [] } : attached
   }
 
-  /** All LUNs of a target, or none: `opened` names those that must be closed again. */
+  /** All LUNs of a target, or none: `opened` names those that must be closed again. `kept`: volumes that the nexus had before, in order. */
   async #openDisks(
     target: Target,
     sessionId: number,
+    kept: readonly string[] = [],
   ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
     const { engine, quotaBytes, log } = this.#parts
-    const specs = target.disks.map(disk => volumeSpec(target, disk, { id: sessionId, quotaBytes }))
+    const specs = target.disks.map((disk, index) => {
+      const spec = volumeSpec(target, disk, { id: sessionId, quotaBytes })
+      return { ...spec, volumeId: kept[index] ?? spec.volumeId }
+    })
     // The operator's are open since the start, and may have grown since.
     const open = (spec: VolumeSpec) =>
       target.private

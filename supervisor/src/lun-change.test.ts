@@ -20,6 +20,7 @@ function workerOf(t: Test) {
     kind: 'worker.ready' as const,
     slot: 0,
     threadId: 1,
+    taskId: 1,
     supervisorPort: supervisor.port2,
     enginePort: engine.port2,
   }
@@ -44,7 +45,16 @@ function lab(t: Test) {
   const add = (id: number, worker: WorkerLife, target = TARGET) => {
     const login = target === NOT_YET ? undefined : { initiator: 'i', target, tsih: id }
     const connections = new Set([{ worker } as HostedConnection])
-    const session = { id, connections, login, volumeIds: [], waiting: undefined, moving: undefined } as Session
+    const session = {
+      id,
+      connections,
+      login,
+      fault: undefined,
+      peerAddress: '',
+      volumeIds: [],
+      waiting: undefined,
+      moving: undefined,
+    } as Session
     sessions.set(id, session)
     return session
   }

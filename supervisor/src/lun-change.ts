@@ -12,6 +12,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { LunGrant } from '@scsipub/contract'
 import type { Log } from './log.js'
 import type { SessionHost } from './session-host.js'
+import type { WorkerLife } from './worker-life.js'
 
 export interface LunChangeParts {
   readonly hosts: () => Pick<SessionHost, 'session' | 'sessionsOf'>
@@ -95,8 +96,8 @@ export class LunChange {
     })
   }
 
-  /** One that has ended, or whose login has failed, is not told. */
-  #tell(sessionId: number, change: Change): Promise<void>[] {
+  /** One that has ended, or whose login has failed, is not told; nor is one that was in a worker that is `dead`, and has not gone on. */
+  #tell(sessionId: number, change: Change, dead?: WorkerLife): Promise<void>[] {
     const session = this.#parts.hosts().session(sessionId)
     if (!session?.login) return []
     // One that goes from worker to worker is told where it arrives.
@@ -104,7 +105,14 @@ export class LunChange {
       return [session.moving.then(() => Promise.all(this.#tell(sessionId, change))).then(() => {})]
     // All connections of a session are in one worker; one without a worker has ended.
     for (const { worker } of session.connections)
-      if (worker) return [worker.ask({ kind: 'session.luns', sessionId, ...change }).then(() => {})]
+      if (worker && worker !== dead) return [this.#tellIn(worker, sessionId, change)]
     return []
+  }
+  /** A session at rest outlives its worker: it is told where it goes on, whatever the worker has done of it. */
+  async #tellIn(worker: WorkerLife, sessionId: number, change: Change): Promise<void> {
+    const answer = await worker.ask({ kind: 'session.luns', sessionId, ...change })
+    if (!('gone' in answer)) return
+    await worker.buried
+    await Promise.all(this.#tell(sessionId, change, worker))
   }
 }

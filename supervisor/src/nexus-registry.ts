@@ -89,9 +89,14 @@ export class NexusRegistry {
     return { initiatorName, port: `${initiatorName},i,0x${isid}` }
   }
 
+  /** What the nexus of a live session is known by, principal included; undefined for a discovery session, and one that has ended. */
+  keyOf(sessionId: number): string | undefined {
+    return this.#bySession.get(sessionId)?.key || undefined
+  }
+
   /** Opens a nexus by the rules above. Logins of one nexus are taken one after the other, in the order of their calls. */
   open(claim: NexusClaim): Promise<NexusGrant> {
-    const key = keyOf(claim)
+    const key = nexusKey(claim)
     const turn = (this.#queues.get(key) ?? Promise.resolve()).then(() => this.#open(key, claim))
     this.#queues.set(key, turn)
     const done = () => {
@@ -184,7 +189,12 @@ function stuck(): LoginRefusal {
 }
 
 /** iSCSI names compare in lower case [RFC 3722]; NUL ends a text key's value, so no name can have one. */
-function keyOf({ principal, initiatorName, isid, targetName }: NexusClaim): string {
+export function nexusKey({
+  principal,
+  initiatorName,
+  isid,
+  targetName,
+}: Omit<NexusClaim, 'sessionId' | 'tsih'>): string {
   return [principal, initiatorName.toLowerCase(), isid, targetName.toLowerCase()].join('\0')
 }
 

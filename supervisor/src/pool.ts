@@ -5,7 +5,9 @@
  * Placement is ours, by the number of connections, or where the connection's session is. A worker that is about to be replaced gets nobody new, see
  * `hand-over/worker-replacement.ts`.
  *
- * Left out: giving the sessions of a dead worker to another.
+ * A worker that dies too often is not started again for a while, and the server goes on with the others; with none it ends. See docs/adr/0026.
+ *
+ * Left out: what becomes of the sessions of a dead worker; see `crash/`.
  */
 import type { MessagePort, Worker } from 'node:worker_threads'
 import {
@@ -35,9 +37,11 @@ export interface PoolOptions {
   readonly onUsable: (worker: WorkerLife) => void
   /** Makes a worker known to the engine, and takes it away again after its death. */
   readonly attach: (worker: WorkerLife, enginePort: MessagePort) => Promise<unknown>
-  readonly detach: (slot: number) => Promise<unknown>
+  readonly detach: (worker: WorkerLife) => Promise<unknown>
   /** Answers what a connection asks; the value becomes the reply. */
-  readonly serve: (request: Exclude<SupervisorRequest, { kind: 'notice.done' }>) => Promise<unknown>
+  readonly serve: (request: Exclude<SupervisorRequest, { kind: 'notice.done' }>, worker: WorkerLife) => Promise<unknown>
+  /** How long a seat is empty whose worker dies too often, or cannot start. */
+  readonly restMs: number
   /** Called when no worker is left and none will come. */
   readonly onFailure: (why: string) => void
 }
@@ -135,7 +139,7 @@ export class SessionPool {
 
   /** Runs a connection on `wanted`, or when that is gone on the worker that has the fewest; undefined when there is none at the moment. */
   run(task: ConnectionTask, wanted?: WorkerLife): PlacedRun | undefined {
-    const worker = (wanted && this.#usable.get(wanted.threadId)) ?? this.#leastLoaded()
+    const worker = (wanted && this.#usable.get(wanted.threadId)) ?? this.leastLoaded()
     const seat = worker && this.#seatOf(worker)
     if (!seat) return undefined
     worker.connections++
@@ -155,7 +159,8 @@ export class SessionPool {
     await Promise.all([...this.#seats].map(seat => seat.close()))
   }
 
-  #leastLoaded(): WorkerLife | undefined {
+  /** The worker with the fewest connections, of those that are given new ones. */
+  leastLoaded(): WorkerLife | undefined {
     let least: WorkerLife | undefined
     for (const worker of this.#usable.values()) {
       if (worker.retiring) continue
@@ -187,13 +192,14 @@ export class SessionPool {
       // It booted too late: its thread is being ended, and open ports would keep this one.
       ready.supervisorPort.close()
       ready.enginePort.close()
+      thread?.once('exit', () => this.#slots.free(ready.slot))
       return
     }
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
     worker.buried = worker.gone.then(() => this.#bury(worker))
     const serve = answer(ready.supervisorPort, isSupervisorRequest, request => {
-      if (request.kind !== 'notice.done') return this.#options.serve(request)
+      if (request.kind !== 'notice.done') return this.#options.serve(request, worker)
       const { noticeId, result, failure } = request
       worker.answered(noticeId, failure === undefined ? { result } : { failure })
       return {}
@@ -239,9 +245,10 @@ export class SessionPool {
     if (this.#closing) return
     const line = { threadId: worker.threadId, slot: worker.slot, connections: worker.connections }
     if (worker.retiring && !seat) this.#options.log.info({ event: 'worker.retired', ...line })
-    else this.#options.log.error({ event: 'worker.died', ...line })
+    else this.#options.log.error({ event: 'worker.died', ...line, why: worker.why })
+    if (seat && !worker.retiring && seat.deaths.strike()) this.#rest(seat, 'a session worker dies too often')
     try {
-      await this.#options.detach(worker.slot)
+      await this.#options.detach(worker)
       this.#slots.free(worker.slot)
     } catch (error) {
       this.#options.log.error({ event: 'worker.detach.failed', slot: worker.slot, error: String(error) })
@@ -255,13 +262,33 @@ export class SessionPool {
     if (!seat.worker && !seat.hasThread) this.#lose(seat, `a session worker cannot start: ${error.message}`)
   }
 
-  /** Nobody will sit there. Where a worker is being added, that is all; where one was, the server cannot go on. */
+  /** Nobody sits there. Where a worker is being added, that is all; where one was, it is tried again later. */
   #lose(seat: WorkerSeat, why: string): void {
     const starting = this.#starting.get(seat)
     this.#starting.delete(seat)
+    if (!starting) return this.#rest(seat, why)
     this.#seats.delete(seat)
     void seat.close()
-    if (starting) starting.reject(new Error(why))
-    else this.#options.onFailure(why)
+    starting.reject(new Error(why))
+  }
+
+  /** A seat is empty for a while. The server cannot go on when all are. */
+  #rest(seat: WorkerSeat, why: string): void {
+    if (!this.#seats.delete(seat)) return
+    void seat.close()
+    if (this.#seats.size === 0) return this.#options.onFailure(why)
+    const { restMs } = this.#options
+    this.#options.log.error({ event: 'worker.rests', why, left: this.#seats.size, againMs: restMs })
+    setTimeout(() => this.#return(), restMs).unref()
+  }
+
+  #return(): void {
+    if (this.#closing) return
+    const { log, restMs } = this.#options
+    this.add().catch((error: Error) => {
+      if (this.#closing) return
+      log.error({ event: 'worker.rests', why: error.message, left: this.#seats.size, againMs: restMs })
+      setTimeout(() => this.#return(), restMs).unref()
+    })
   }
 }

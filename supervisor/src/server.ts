@@ -7,11 +7,15 @@ import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import type { Address, Config } from '@scsipub/config'
+import { WorkerCounters } from '@scsipub/contract'
 import type { StateStore } from '@scsipub/state'
 import { Access } from './access.js'
 import { Accounts } from './accounts/accounts.js'
 import { Admission } from './admission.js'
 import { Catalog } from './catalog.js'
+import { SessionRescue } from './crash/session-rescue.js'
+import { Standings } from './crash/standings.js'
+import { Watchdog } from './crash/watchdog.js'
 import { startAhead } from './engine/engine-thread.js'
 import { Engine, type EngineLimits } from './engine.js'
 import { WorkerControl } from './hand-over/worker-control.js'
@@ -64,6 +68,8 @@ export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
   /** How long sessions may take to end by themselves when the server stops. */
   readonly drainMs: number
   readonly engine?: Partial<EngineLimits>
+  /** How long a worker that dies too often, or cannot start, is not started again. */
+  readonly restMs: number
 }
 
 interface Parts {
@@ -87,9 +93,10 @@ interface Parts {
   readonly registry: NexusRegistry
   readonly access: Access
   readonly penalties: { readonly logins: LoginPenalty; readonly http: LoginPenalty }
+  readonly watchdog: Watchdog
 }
 
-const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000 }
+const LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000, restMs: 60_000 }
 
 export class Server {
   readonly config: Config
@@ -142,6 +149,16 @@ export class Server {
       operations.close()
     })
     const engineIsThere = new Later<Engine>()
+    const standings = new Standings()
+    const rescue = new SessionRescue({
+      hosts: () => host,
+      pools: () => pool,
+      engine: () => engineIsThere.promise,
+      standings,
+      log,
+      blame: (sessions, why) => logins.blame(sessions, why),
+      stopping: () => logins.draining || pause.resting,
+    })
     const serves = new Later<void>()
     const workersBooted = new Later<void>()
     let booting = config.workers
@@ -156,9 +173,14 @@ export class Server {
           if (--booting === 0) workersBooted.resolve()
           return (await engineIsThere.promise).attach(worker, port)
         },
-        detach: async slot => (await engineIsThere.promise).detach(slot),
-        serve: async request => {
+        detach: worker => rescue.bury(worker),
+        restMs: limits.restMs,
+        serve: async (request, worker) => {
           await serves.promise
+          if (request.kind === 'session.standing') {
+            if (host.isLive(request.sessionId)) standings.tell(request, worker)
+            return {}
+          }
           if (request.kind === 'nexus.ports')
             return { ports: knownPorts(request, { hosts: () => host, registry, directory }) }
           if (request.kind !== 'target.reset') return logins.serve(request)
@@ -241,9 +263,20 @@ export class Server {
       log,
       limits,
       sessionOf: tsih => registry.sessionOf(tsih),
+      afterDeath: (connection, worker) => rescue.next(connection, worker),
+      onFault: session => logins.blame([session], 'a fault of the server'),
       onConnectionEnd: connection => logins.connectionEnded(connection),
-      onSessionEnd: session => logins.sessionEnded(session),
+      onSessionEnd: session => {
+        standings.forget(session.id)
+        logins.sessionEnded(session)
+      },
     })
+    const watchdog = new Watchdog({
+      workers: () => pool.workers,
+      countersOf: slot => new WorkerCounters(operations.counters, slot),
+      log,
+    })
+    undo.push(async () => watchdog.stop())
     if (succession && estate) {
       registry.import(estate.nexuses)
       penalty.import(estate.penalties.logins)
@@ -311,6 +344,7 @@ export class Server {
       registry,
       access,
       penalties: { logins: penalty, http: httpPenalty },
+      watchdog,
     })
   }
 
@@ -408,6 +442,7 @@ export class Server {
     this.#parts.listener.close()
     await this.#parts.http.close()
     this.#parts.operations.close()
+    this.#parts.watchdog.stop()
     await this.#parts.pool.close()
     await this.#parts.leases.close()
     await this.#parts.engine.close()

@@ -7,10 +7,10 @@
  * connection whose first words name a live session can be given to that session's worker, where all of its connections are, and a session from worker to worker
  * (`hand-over/`). A connection's run ends with its worker's part, and goes on in that of the next one.
  *
- * Left out: giving the connection of a dead worker to another one.
+ * Left out: what becomes of the sessions of a dead worker; see `crash/`.
  */
 import { closeSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
 import { dup, shutdown } from '@scsipub/posix'
 import { type Accepted, closeOrphan, type HostedConnection, type Session } from './hosted-connection.js'
@@ -28,12 +28,21 @@ export interface EndLimits {
   readonly cutMs: number
 }
 
+/** How a connection goes on; `end` rejects when its worker dies. */
+export interface NextPart {
+  readonly end: Promise<ConnectionEnd>
+}
+
 export interface SessionHostParts {
   readonly pool: SessionPool
   readonly log: Log
   readonly limits: EndLimits
   /** Number of the live session with that TSIH. */
   readonly sessionOf: (tsih: number) => number | undefined
+  /** How a connection goes on whose worker has died; undefined when it does not. Never rejects. */
+  readonly afterDeath: (connection: HostedConnection, worker: WorkerLife) => Promise<NextPart | undefined>
+  /** An actor of the session has thrown. */
+  readonly onFault: (session: Session) => void
   /** A connection has ended; when it was the last one of its session, `onSessionEnd` follows. */
   readonly onConnectionEnd: (connection: HostedConnection) => void
   readonly onSessionEnd: (session: Session) => void
@@ -97,6 +106,8 @@ export class SessionHost implements Sessions {
       id,
       connections: new Set(),
       login: undefined,
+      fault: undefined,
+      peerAddress,
       volumeIds: [],
       waiting: undefined,
       moving: undefined,
@@ -124,11 +135,21 @@ export class SessionHost implements Sessions {
   /** Makes sessions and connections as another process had them, whose descriptors become the host's; none is here yet, and none runs. */
   restore({ sessions, connections }: Pick<SessionsEstate, 'sessions' | 'connections'>): void {
     for (const { id, login, volumeIds } of sessions)
-      this.#sessions.set(id, { id, connections: new Set(), login, volumeIds, waiting: undefined, moving: undefined })
+      this.#sessions.set(id, {
+        id,
+        connections: new Set(),
+        login,
+        fault: undefined,
+        volumeIds,
+        peerAddress: '',
+        waiting: undefined,
+        moving: undefined,
+      })
     for (const { sessionId, ...estate } of connections) {
       const session = this.#sessions.get(sessionId)
       if (!session) throw new Error(`connection ${estate.id} belongs to session ${sessionId}, which is not there`)
       const connection: HostedConnection = { ...estate, worker: undefined, session, next: [] }
+      session.peerAddress = connection.peerAddress
       session.connections.add(connection)
       this.#connections.set(connection.id, connection)
       this.#lastId = Math.max(this.#lastId, connection.id, sessionId)
@@ -262,25 +283,40 @@ export class SessionHost implements Sessions {
     }
   }
 
-  #failed({ session, remoteAddress }: HostedConnection, error: unknown): ConnectionEnd {
+  #failed({ session, remoteAddress, worker }: HostedConnection, error: unknown): ConnectionEnd {
     const { message, stack } = error as Error
+    session.fault = message
+    if (worker?.isGone) return { outcome: 'dropped', why: 'its session worker died' }
+    this.#parts.onFault(session)
     this.#parts.log.error({ event: 'session.failed', sessionId: session.id, remote: remoteAddress, error: stack })
     return { outcome: 'dropped', why: `the session worker failed: ${message}` }
   }
 
   /** The end of a connection, in whichever worker that is. */
-  async #untilOver({ next }: HostedConnection, first: Promise<ConnectionEnd>): Promise<ConnectionEnd> {
+  async #untilOver(connection: HostedConnection, first: Promise<ConnectionEnd>): Promise<ConnectionEnd> {
+    const { next } = connection
     for (let run = first; ; ) {
       try {
         const end = await run
         if (end.outcome !== 'handedOver') return end
       } catch (error) {
-        if (!next[0]?.taken) throw error
+        if (!next[0]?.taken) {
+          const following = await this.#afterDeath(connection)
+          if (!following) throw error
+          run = following.end
+          continue
+        }
       }
       const following = next.shift()
       if (!following) throw new Error('a connection was handed over to nobody')
       run = following.end
     }
+  }
+
+  async #afterDeath(connection: HostedConnection): Promise<NextPart | undefined> {
+    await setImmediate() // the news of the run's end may come before those of the thread's
+    const { worker } = connection
+    return worker?.isGone ? this.#parts.afterDeath(connection, worker) : undefined
   }
 
   /** Settles when the session has come to rest; undefined when it is not on its way from worker to worker. */

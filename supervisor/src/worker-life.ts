@@ -17,6 +17,10 @@ export type NoticeAnswer = { readonly result?: unknown } | { readonly failure: s
 export class WorkerLife {
   readonly threadId: number
   readonly slot: number
+  /** What the kernel knows the thread by, in /proc/self/task. */
+  readonly taskId: number
+  /** Why the thread is about to die, or has died, as far as is known. */
+  why: string | undefined
   /** Connections that run here. */
   connections = 0
   /** It is about to be replaced: no connection is begun here any more. */
@@ -31,7 +35,14 @@ export class WorkerLife {
   #lastNotice = 0
   #isGone = false
 
-  constructor({ threadId, slot, supervisorPort }: WorkerReady, thread: Worker | undefined) {
+  readonly #thread: Worker | undefined
+
+  constructor({ threadId, slot, taskId, supervisorPort }: WorkerReady, thread: Worker | undefined) {
+    this.taskId = taskId
+    this.#thread = thread
+    thread?.once('error', error => {
+      this.why ??= (error as Error).stack ?? String(error)
+    })
     this.threadId = threadId
     this.slot = slot
     this.#port = supervisorPort
@@ -44,6 +55,13 @@ export class WorkerLife {
       this.#isGone = true
       for (const noticeId of [...this.#asked.keys()]) this.answered(noticeId, { gone: true })
     })
+  }
+
+  /** Ends the thread as it is, as soon as it is in no call of the kernel. */
+  terminate(why: string): void {
+    if (this.why !== undefined) return
+    this.why = why
+    void this.#thread?.terminate()
   }
 
   get isGone(): boolean {

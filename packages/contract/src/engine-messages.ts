@@ -21,7 +21,8 @@ import { type VolumeDescriptor, type VolumeFiles, volumeSpecSchema } from './vol
 const repeatable = { optionalProperties: { again: { type: 'boolean' } } } as const
 
 /**
- * What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead. `volume.reopen`: a persistent volume that
+ * What the supervisor asks. `worker.attach` comes with the port to that worker, `worker.detach` when it is dead; sessions of it that are `kept` are about to go on in
+ * another one, and `worker.orphans`, with the number from the answer, asks what notices they have missed by then, and tells which of them are lost after all. `volume.reopen`: a persistent volume that
  * exists, as it is; 'missing' when there is none. `volume.remove`: close a persistent volume, if it is open, and delete it for good; no error when there is
  * none. `volume.list`: the names of all persistent volumes.
  */
@@ -47,7 +48,14 @@ export const engineRequestSchema = {
     /** Refused with 'in-use' while a volume or another snapshot stands on it. */
     'snapshot.destroy': { properties: { id: { type: 'uint32' }, snapshotId: { type: 'string' } }, ...repeatable },
     'worker.attach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' }, port: {} }, ...repeatable },
-    'worker.detach': { properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } }, ...repeatable },
+    'worker.detach': {
+      properties: { id: { type: 'uint32' }, slot: { type: 'uint32' } },
+      optionalProperties: { kept: { elements: { type: 'uint32' } }, again: { type: 'boolean' } },
+    },
+    'worker.orphans': {
+      properties: { id: { type: 'uint32' }, orphans: { type: 'uint32' }, lost: { elements: { type: 'uint32' } } },
+      ...repeatable,
+    },
     /** Every worker is attached to an engine that has taken over: what the one before had begun to tell them is told to the end. */
     'engine.resume': { properties: { id: { type: 'uint32' } }, ...repeatable },
     /** Answered at once: the thread is alive. */
@@ -171,7 +179,8 @@ export interface EngineReplies {
   'snapshot.list': SnapshotList
   'snapshot.destroy': Record<string, never>
   'worker.attach': Record<string, never>
-  'worker.detach': Record<string, never>
+  'worker.detach': { orphans: number }
+  'worker.orphans': { notices: EngineNotice[] }
   'engine.resume': Record<string, never>
   'engine.ping': Record<string, never>
   'engine.close': Record<string, never>

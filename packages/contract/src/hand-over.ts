@@ -175,6 +175,15 @@ export interface SessionRecord {
   readonly connections: readonly ConnectionRecord[]
 }
 
+/**
+ * What is known of a session beside the cells of its connections (`session-cells.ts`), as long as its worker lives. Where nothing is under way, cells and this make a
+ * `SessionRecord`; the phases are in the order of the cells.
+ */
+export interface StandingRecord {
+  readonly session: SharedRecord
+  readonly phases: readonly PhaseRecord[]
+}
+
 /** Control blocks by volume. */
 export type ControlBlocks = Readonly<Record<string, SharedArrayBuffer>>
 

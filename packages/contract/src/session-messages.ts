@@ -9,6 +9,7 @@ import type { ChapProven, LoginAuth } from '@scsipub/iscsi'
 import type { JTDDataType } from 'ajv/dist/core.js'
 import type { EngineNotice } from './engine-messages.js'
 import type { ControlBlocks, SessionRecord } from './hand-over.js'
+import type { CellPlace } from './session-cells.js'
 import { type VolumeDescriptor, volumeDescriptorSchema } from './volume.js'
 
 /**
@@ -56,6 +57,8 @@ export interface WorkerReady {
   kind: 'worker.ready'
   slot: number
   threadId: number
+  /** What the kernel knows the thread by, in /proc/self/task. */
+  taskId: number
   supervisorPort: MessagePort
   enginePort: MessagePort
 }
@@ -119,6 +122,21 @@ export const supervisorRequestSchema = {
         nodes: { elements: { type: 'string' } },
       },
     },
+    // What the supervisor has to know of a session for the case that its worker dies, see `StandingRecord`.
+    'session.standing': {
+      properties: {
+        id: { type: 'uint32' },
+        sessionId: { type: 'uint32' },
+        version: { type: 'uint32' },
+        /** A `StandingRecord`, as `v8.serialize` makes it. */
+        record: {},
+        controls: {},
+        /** Of the connections. */
+        cells: {
+          elements: { properties: { connectionId: { type: 'uint32' }, memory: {}, index: { type: 'uint32' } } },
+        },
+      },
+    },
     // What a notice wants has been done, with what came of it, or has failed.
     'notice.done': {
       properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } },
@@ -126,7 +144,14 @@ export const supervisorRequestSchema = {
     },
   },
 } as const
-export type SupervisorRequest = JTDDataType<typeof supervisorRequestSchema>
+type SupervisorRequestData = JTDDataType<typeof supervisorRequestSchema>
+type StandingData = Extract<SupervisorRequestData, { kind: 'session.standing' }>
+export type StandingReport = Omit<StandingData, 'record' | 'controls' | 'cells'> & {
+  record: Uint8Array
+  controls: ControlBlocks
+  cells: (CellPlace & { readonly connectionId: number })[]
+}
+export type SupervisorRequest = Exclude<SupervisorRequestData, StandingData> | StandingReport
 
 const lunGrantSchema = {
   properties: {
@@ -239,5 +264,6 @@ export interface SupervisorReplies {
   'targets.list': { targets: TargetListing[] }
   'target.reset': Record<string, never>
   'nexus.ports': { ports: string[] }
+  'session.standing': Record<string, never>
   'notice.done': Record<string, never>
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import {
   closeSync,
   fstatSync,
@@ -10,10 +11,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import {
+  bytesRead,
   dup,
   fallocate,
   flockExclusive,
@@ -170,4 +173,29 @@ t.test('an error has the code, number and call of the system', async t => {
   const full = openSync('/dev/full', 'w')
   t.throws(() => pwrite(full, Buffer.alloc(512), 0, 512, 0), { code: 'ENOSPC', syscall: 'pwrite' })
   closeSync(full)
+})
+
+t.test('bytesRead counts what was read of a connection, not what waits to be read', async t => {
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
+  const [socket] = (await once(server, 'connection')) as [net.Socket]
+  t.teardown(() => {
+    client.destroy()
+    socket.destroy()
+    server.close()
+  })
+  const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
+  t.equal(bytesRead(fd), 0)
+  await new Promise(resolve => client.write(Buffer.alloc(100), resolve))
+  t.equal(bytesRead(fd), 0, 'it has come, and waits')
+  socket.resume()
+  await once(socket, 'data')
+  t.equal(bytesRead(fd), 100)
+  client.write(Buffer.alloc(5))
+  await once(socket, 'data')
+  t.equal(bytesRead(fd), 105)
+  const file = openSync('/dev/null', 'r')
+  t.teardown(() => closeSync(file))
+  t.equal(bytesRead(file), undefined, 'no connection')
 })

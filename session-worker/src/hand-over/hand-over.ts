@@ -14,6 +14,9 @@ import { depart } from './departure.js'
 /** More notices than can be on their way to two workers. */
 const REMEMBERED = 128
 
+/** More than the storage engine has under way at a time. */
+const TOLD_AGAIN = 64
+
 interface Ghost {
   readonly volumes: ReadonlySet<string>
   readonly notices: SessionNotice[]
@@ -37,6 +40,11 @@ export class HandOver {
   constructor(services: Services, connections: Map<number, ConnectionActor>) {
     this.#services = services
     this.#connections = connections
+  }
+
+  /** The last notices that the sessions here have had, as far back as one may be told again of a worker that has died. */
+  get hadNotices(): number[] {
+    return this.#had.slice(-TOLD_AGAIN)
   }
 
   /** Lets go of a session, if that can be done now. */

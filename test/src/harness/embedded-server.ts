@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { loadConfig } from '@scsipub/config'
-import { createLog, Server } from '@scsipub/supervisor'
+import { createLog, Server, type ServerLimits } from '@scsipub/supervisor'
 import type { Test } from 'tap'
 import type { LogLine } from './server.js'
 
@@ -24,6 +24,13 @@ export interface EmbeddedOptions {
   readonly port?: number
   /** What SendTargets tells in place of the address that was connected to. */
   readonly advertise?: string
+  /** Where session workers begin; as in `npm start` unless told. */
+  readonly workerEntry?: URL
+  readonly limits?: Partial<ServerLimits>
+  /** Errors that may be logged, by event. */
+  readonly expected?: RegExp
+  /** The server ends by itself, for that reason. */
+  readonly fails?: RegExp
 }
 
 /**
@@ -32,7 +39,7 @@ export interface EmbeddedOptions {
  */
 export async function withEmbeddedServer(
   t: Test,
-  { targets, workers = 2, port = 0, advertise }: EmbeddedOptions,
+  { targets, workers = 2, port = 0, advertise, workerEntry, limits, expected, fails }: EmbeddedOptions,
   use: (server: EmbeddedServer) => Promise<void>,
 ): Promise<void> {
   const log: LogLine[] = []
@@ -51,7 +58,8 @@ export async function withEmbeddedServer(
     }),
     log: createLog('debug', { write: line => void log.push(JSON.parse(line) as LogLine) }),
     engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
-    workerEntry: pathToFileURL(resolve('@scsipub/session-worker/main')),
+    workerEntry: workerEntry ?? pathToFileURL(resolve('@scsipub/session-worker/main')),
+    ...(limits && { limits }),
     onFailure: why => failures.push(why),
     onStopRequest: why => failures.push(why),
   })
@@ -70,5 +78,8 @@ export async function withEmbeddedServer(
     await server.close()
   }
   const faults = log.filter(({ level }) => Number(level) >= ERROR || level === 'error')
-  t.same([...faults, ...failures], [], 'the server logged no error')
+  const unexpected = faults.filter(({ event }) => !expected?.test(String(event)))
+  t.same(unexpected, [], 'the server logged no error')
+  if (fails) t.match(failures, [fails], 'it ended by itself')
+  else t.same(failures, [], 'it did not end by itself')
 }

@@ -1,0 +1,32 @@
+/** Restart intensity, as Erlang/OTP has it: how often something may happen within a time before it is too often. */
+
+export interface IntensityLimits {
+  /** So often is still well. */
+  readonly times: number
+  readonly withinMs: number
+}
+
+export class Intensity {
+  readonly #limits: IntensityLimits
+  readonly #now: () => number
+  #at: number[] = []
+
+  constructor(limits: IntensityLimits, now: () => number = () => performance.now()) {
+    this.#limits = limits
+    this.#now = now
+  }
+
+  /** It has happened again; whether that is too often. */
+  strike(): boolean {
+    const nowMs = this.#now()
+    this.#at = this.#at.filter(at => nowMs - at < this.#limits.withinMs)
+    this.#at.push(nowMs)
+    return this.#at.length > this.#limits.times
+  }
+
+  /** Nothing of it counts any more. */
+  get isOver(): boolean {
+    const nowMs = this.#now()
+    return this.#at.every(at => nowMs - at >= this.#limits.withinMs)
+  }
+}

@@ -1,0 +1,25 @@
+// What a session worker can be made to do, and how it is told: by a channel that all threads of the process hear.
+
+export const WORKER_FAULTS = 'faults of session workers'
+
+/**
+ *   throws      an error that nobody catches, outside of any session
+ *   heap        the heap is filled until there is none left
+ *   spins       nothing comes back to the event loop
+ *   stops       as spins, but without using the processor: as in a call of the kernel that does not return
+ */
+export type WorkerFault = 'throws' | 'heap' | 'spins' | 'stops'
+
+/** `threadId`: of the worker that is meant. */
+export interface WorkerOrder {
+  readonly threadId: number
+  readonly fault: WorkerFault
+  /** For how long it stops. */
+  readonly ms?: number
+}
+
+/** Data of a NOP-Out: whoever copies it into its answer throws, or spins. */
+export const POISON = { throws: Buffer.from('poison that throws'), spins: Buffer.from('poison that spins') } as const
+
+/** While this is in the environment no worker can start. */
+export const CANNOT_START = 'SCSIPUB_TEST_WORKER_CANNOT_START'

@@ -1,0 +1,102 @@
+// A server in this process, whose session workers can be ended in all the ways in which a thread ends, and what the tests of that ask of it.
+
+import { readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { BroadcastChannel, type Worker } from 'node:worker_threads'
+import type { ServerLimits } from '@scsipub/supervisor'
+import type { Test } from 'tap'
+import { type EmbeddedServer, withEmbeddedServer } from '../harness/embedded-server.js'
+import { until } from '../protocol/lab.js'
+import { WORKER_FAULTS, type WorkerFault, type WorkerOrder } from './worker-fault.js'
+
+/** Longer than a worker takes to tell what it has to tell of a session after a change. */
+const TOLD_MS = 400
+
+export interface WorkerLab extends EmbeddedServer {
+  /** Has a worker do that. `ms`: for how long it stops. */
+  cause(threadId: number, fault: WorkerFault | 'terminated', ms?: number): void
+  /** Waits until the worker is dead and its sessions have gone on or ended. */
+  untilBuried(threadId: number): Promise<void>
+  /** Waits until the log has that event. */
+  untilLogged(event: string): Promise<void>
+  /** Waits until so many sessions are there. */
+  untilSessions(wanted: number): Promise<void>
+  /** How often the log has that event. */
+  count(event: string): number
+}
+
+interface LabOptions {
+  readonly targets?: readonly object[]
+  readonly workers?: number
+  readonly limits?: Partial<ServerLimits>
+  /** The server ends by itself, for that reason. */
+  readonly fails?: RegExp
+}
+
+export const TARGETS = [
+  { name: 'shared', auth: 'none', luns: [{ sizeBytes: 16 << 20 }, { sizeBytes: 16 << 20 }] },
+  { name: 'reserved', auth: 'none', luns: [{ sizeBytes: 4 << 20 }, { sizeBytes: 4 << 20 }] },
+]
+
+/** Starts a server and gives it to `use`; its log may tell of workers that died, and of no other error. */
+export async function withWorkerLab(
+  t: Test,
+  { targets = TARGETS, workers = 2, limits, fails }: LabOptions,
+  use: (lab: WorkerLab) => Promise<void>,
+): Promise<void> {
+  const threads = new Map<number, Worker>()
+  const created = (worker: Worker) => void threads.set(worker.threadId, worker)
+  process.on('worker', created)
+  const channel = new BroadcastChannel(WORKER_FAULTS)
+  const options = {
+    targets,
+    workers,
+    workerEntry: new URL('./faulty-worker.js', import.meta.url),
+    expected: /^(worker\.(died|failed|rests)|session\.failed)$/,
+    ...(limits && { limits }),
+    ...(fails && { fails }),
+  }
+  try {
+    await withEmbeddedServer(t, options, async server => {
+      const count = (event: string) => server.log.filter(line => line.event === event).length
+      const lab: Omit<WorkerLab, keyof EmbeddedServer> = {
+        count,
+        untilSessions: wanted => {
+          const sessions = () => server.workers.threadIds.flatMap(id => server.workers.sessionsOn(id)).length
+          return until(`there are ${wanted} sessions`, () => sessions() === wanted)
+        },
+        untilLogged: event => until(`the log has ${event}`, () => count(event) > 0, { deadlineMs: 30_000 }),
+        cause: (threadId, fault, ms) => {
+          if (fault === 'terminated') void threads.get(threadId)!.terminate()
+          else channel.postMessage({ threadId, fault, ...(ms !== undefined && { ms }) } satisfies WorkerOrder)
+        },
+        untilBuried: async threadId => {
+          const died = () => server.log.some(line => line.event === 'worker.died' && line['threadId'] === threadId)
+          await until('the worker is dead', died, { deadlineMs: 30_000 })
+          const full = () => server.workers.threadIds.length === workers
+          await until('another worker is there', full, { deadlineMs: 30_000 })
+        },
+      }
+      await use(Object.assign(Object.create(server) as EmbeddedServer, lab))
+    })
+  } finally {
+    channel.close()
+    process.off('worker', created)
+  }
+}
+
+/** Waits until the supervisor knows how the sessions are. */
+export async function untilTold(): Promise<void> {
+  await setTimeout(TOLD_MS)
+}
+
+/** What this process has open, by descriptor. */
+export function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      return [] // the one of the list itself
+    }
+  })
+}
