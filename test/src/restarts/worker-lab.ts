@@ -90,11 +90,12 @@ export async function untilTold(): Promise<void> {
   await setTimeout(TOLD_MS)
 }
 
-/** What this process has open, by descriptor. */
+/** Sockets and files of the data directory that this process has open; not what its threads have for themselves, which come and go. */
 export function openFiles(): string[] {
   return readdirSync('/proc/self/fd').flatMap(fd => {
     try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)]
+      const file = readlinkSync(`/proc/self/fd/${fd}`)
+      return /^socket:|\/(volumes|ephemeral|tokens)\//.test(file) ? [file] : []
     } catch {
       return [] // the one of the list itself
     }
