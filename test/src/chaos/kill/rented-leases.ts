@@ -196,13 +196,17 @@ export class RentedLeases {
     const lun = dice.below(RENTED_DISKS.length)
     const disk = this.disks[lun]!
     this.#wasFrozen = true
-    disk.begin({ id, name: 'flush', disk: lun, first: 0, count: 0 })
-    const image: RentedImage = { ledger: new SnapshotLedger(String(lun), disk.copy(), undefined), certain: false }
+    const flush: DiskOperation = { id, name: 'flush', disk: lun, first: 0, count: 0 }
+    disk.begin(flush)
+    // What was answered by now is in it; of what is answered between its moment and its own answer, which comes by another connection, nobody knows.
+    const allowed = disk.copy()
+    allowed.end(id, true)
+    const image: RentedImage = { ledger: new SnapshotLedger(String(lun), allowed, undefined), certain: false }
     images.set(name, image)
     image.id = (await this.#ask<{ id: string }>(api, path, 201, { name, lun })).id
     disk.end(id, true)
     image.certain = true
-    image.ledger.taken(disk.copy())
+    image.ledger.close()
   }
 
   async #clone(api: string, dice: Dice): Promise<void> {
