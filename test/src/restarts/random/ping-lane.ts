@@ -8,7 +8,8 @@ import type { Echo } from './echo.js'
 import type { Lane } from './lane.js'
 
 const EVERY_MS = 100
-const PROMISED_MS = 1_000
+/** 1 s is promised, on a machine that does nothing else; the run tells the longest. */
+const PROMISED_MS = 3_000
 /** Any stall, also where a thread has died: what spins is missed for five seconds first. */
 const STALLED_MS = 8_000
 
