@@ -204,23 +204,23 @@ export class SessionHost implements Sessions {
     for (const { fd } of this.#connections.values()) shutdown(fd)
   }
 
-  /** The sessions with a connection on `worker`, each by one of its connections' own session or the one that it will join. */
+  /** The sessions that go where something on `worker` goes. */
   sessionsOn(worker: WorkerLife): Session[] {
-    const found = new Set<Session>()
-    for (const connection of this.#connections.values()) {
-      if (connection.worker !== worker) continue
-      const goal = connection.joining === undefined ? undefined : this.#sessions.get(connection.joining)
-      found.add(goal && this.#isOn(goal, worker) ? goal : connection.session)
-    }
-    return [...found]
+    const there = [...this.#connections.values()].filter(connection => connection.worker === worker)
+    return [...new Set(there.map(connection => this.#leaderOf(connection)))]
   }
 
-  /** The connections that go where the session goes: its own, and those that are about to join it. */
+  /** The connections that go where the session goes: its own, and those that are about to join it. None, when it is itself about to join another one. */
   unitOf(session: Session): HostedConnection[] {
-    const joining = [...this.#connections.values()].filter(
-      connection => connection.joining === session.id && connection.session !== session,
+    return [...this.#connections.values()].filter(
+      connection => connection.worker !== undefined && this.#leaderOf(connection) === session,
     )
-    return [...session.connections, ...joining].filter(({ worker }) => worker !== undefined)
+  }
+
+  /** Whose way the connection goes: that of the session that it is about to join, when that is in the same worker. */
+  #leaderOf({ joining, worker, session }: HostedConnection): Session {
+    const goal = joining === undefined ? undefined : this.#sessions.get(joining)
+    return goal && worker && this.#isOn(goal, worker) ? goal : session
   }
 
   /** Goes on with a connection in a worker that has adopted it. The end of that is the end of the connection. */
