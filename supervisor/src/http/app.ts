@@ -38,7 +38,6 @@ export async function createApp(log: Log, addCalls: (app: Api) => void, gate?: R
   app.setNotFoundHandler(() => {
     throw new Problem('not-found', 'the calls are described at /api/openapi.json')
   })
-  refuseWhenStopping(app)
   takeJsonOnly(app)
   for (const schema of NAMED) app.addSchema(schema)
   app.addHook('onRequest', async (request, reply) => {
@@ -46,6 +45,7 @@ export async function createApp(log: Log, addCalls: (app: Api) => void, gate?: R
     const to = await gate?.enter(left => (reply.raw.closed ? left() : reply.raw.once('close', left)))
     if (to) await forward(request, reply, to)
   })
+  refuseWhenStopping(app) // after the gate: a listener that is held does not listen either
   app.addHook('onResponse', async (request, reply) => {
     const { method, id: requestId } = request
     const ms = Math.round(reply.elapsedTime)
