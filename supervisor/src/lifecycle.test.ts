@@ -44,6 +44,18 @@ t.test('SIGTERM: no new connection, sessions drained, exit code 0; a second one 
   await server.stop()
 })
 
+t.test('a connection that has not logged in and does not end by itself is cut, without a fault being told', async t => {
+  const server = start(t)
+  const peer = await server.connect()
+  await peer.send({ do: 'stuck' })
+  t.equal(await server.stop(), 0)
+  t.match(await server.logged('session.ended'), { outcome: 'dropped' })
+  t.same(
+    server.log.filter(({ level }) => level === 'error'),
+    [],
+  )
+})
+
 t.test('SIGHUP reads the catalog again; an image that cannot be used is skipped with one warning', async t => {
   const server = start(t)
   await server.ready()

@@ -180,7 +180,7 @@ export class SessionPool {
       if (!isConnectionEnd(end)) throw new Error('a connection ended with a result that does not fit the contract')
       return end
     } catch (error) {
-      if (!this.#usable.has(worker.threadId)) await worker.gone
+      if (this.#closing || !this.#usable.has(worker.threadId)) await worker.gone
       throw error
     } finally {
       worker.connections--
