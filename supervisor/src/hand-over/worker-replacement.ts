@@ -1,6 +1,6 @@
 /**
  * Replaces one session worker by a new one: the new thread is up before the first session moves, so that no session waits for a thread to boot; then the sessions move,
- * a few at a time, then the old thread ends and its slot is free.
+ * one after the other (two at a time take as long in all, and each of them twice as long), then the old thread ends and its slot is free.
  *
  * While it goes on, new connections go to other workers. What is busy for longer than a pause may last (a copy, a disk that does not answer) stays where it is and is
  * tried again; what is still busy at the deadline is closed. When the new thread cannot start, the old one goes on as before.
@@ -37,8 +37,6 @@ export interface Replacement {
 }
 
 const LIMITS: ReplacementLimits = { boundMs: 150, deadlineMs: 10 * 60_000 }
-/** Sessions that move at the same time: their messages overlap, and none of them waits long for the two workers. */
-const AT_A_TIME = 2
 const FIRST_REST_MS = 50
 const LONGEST_REST_MS = 2_000
 
@@ -108,12 +106,10 @@ class Emptying {
   }
 
   async #round(sessions: Session[]): Promise<void> {
-    const left = [...sessions]
-    const work = async () => {
-      for (let session = left.shift(); session && !this.#parts.stopping?.(); session = left.shift())
-        await this.#move(session)
+    for (const session of sessions) {
+      if (this.#parts.stopping?.()) return
+      await this.#move(session)
     }
-    await Promise.all(Array.from({ length: AT_A_TIME }, work))
   }
 
   async #move(session: Session): Promise<void> {
