@@ -17,17 +17,22 @@ const LINGER_MS = 5_000
 /**
  * @param {string} program name or path
  * @param {string[]} args
- * @param {{ cwd?: string, limitMs?: number }} [options] `cwd` defaults to the repository's root
- * @returns {Promise<{ code: number, output: string }>} stdout and stderr in the order of arrival; code 127 when the
- *   program cannot be started, 128 when a signal ended it
+ * @param {{ cwd?: string, limitMs?: number, env?: Record<string, string> }} [options] `cwd` defaults to the repository's root
+ * @returns {Promise<{ code: number, stdout: string, output: string }>} `output`: stdout and stderr in the order of arrival; code
+ *   127 when the program cannot be started, 128 when a signal ended it
  */
-export function command(program, args, { cwd = ROOT, limitMs = LIMIT_MS } = {}) {
+export function command(program, args, { cwd = ROOT, limitMs = LIMIT_MS, env: more = {} } = {}) {
   const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }
   for (const name of Object.keys(env)) if (/^TAP(_|$)/.test(name)) delete env[name]
+  Object.assign(env, more)
   return new Promise(resolve => {
     const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
     let output = ''
-    child.stdout.setEncoding('utf8').on('data', text => (output += text))
+    child.stdout.setEncoding('utf8').on('data', text => {
+      stdout += text
+      output += text
+    })
     child.stderr.setEncoding('utf8').on('data', text => (output += text))
     const timers = [
       setTimeout(() => {
@@ -46,9 +51,9 @@ export function command(program, args, { cwd = ROOT, limitMs = LIMIT_MS } = {}) 
       }
       timers.push(setTimeout(letGo, LINGER_MS))
     })
-    child.on('error', error => done({ code: 127, output: String(error) }))
+    child.on('error', error => done({ code: 127, stdout, output: String(error) }))
     child.on('close', (code, signal) =>
-      done({ code: code ?? 128, output: signal ? `${output}\nended by ${signal}` : output }),
+      done({ code: code ?? 128, stdout, output: signal ? `${output}\nended by ${signal}` : output }),
     )
   })
 }

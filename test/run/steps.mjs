@@ -7,6 +7,7 @@ import { build } from './build.mjs'
 import { check, ROOT } from './command.mjs'
 import { FIRMWARE, GUESTS, INITIATORS, REDIS, SYSTEMD } from './debian.mjs'
 import { install } from './install.mjs'
+import { atPlace } from './places.mjs'
 import { tap } from './tap.mjs'
 
 const BIN = 'node_modules/.bin'
@@ -22,6 +23,12 @@ const DEBIAN = {
   interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
 }
 
+/** Those that take minutes, the longest first: they begin before the others of their step, lest one of them is left alone at the end. */
+const LONG = ['linux-tolerance', 'conformance', 'linux-multipath', 'linux-fencing', 'linux-luns', 'linux-commands']
+
+/** Steps of which only so many files run at the same time: each has an emulated machine or two, and every one wants a core. */
+const AT_ONCE = { interop: 2 }
+
 /**
  * @typedef {{ passed: number, failed: number, output: string }} StepResult
  * @typedef {{ name: string, group: 'prepare' | 'static' | 'unit' | 'spanning', fatal?: boolean, debian?: string[],
@@ -35,17 +42,9 @@ export function allSteps() {
   return [
     { name: 'install', group: 'prepare', fatal: true, run: install },
     { name: 'build', group: 'prepare', run: () => build(workspaces) },
-    {
-      name: 'lint',
-      group: 'static',
-      run: () => check(`${BIN}/biome`, ['ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=200']),
-    },
-    {
-      name: 'imports',
-      group: 'static',
-      run: () => check(`${BIN}/depcruise`, ['--config', '.dependency-cruiser.mjs', ...sources]),
-    },
-    { name: 'unused', group: 'static', run: () => check(`${BIN}/knip`, ['--no-config-hints']) },
+    staticStep('lint', 'biome', ['ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=200']),
+    staticStep('imports', 'depcruise', ['--config', '.dependency-cruiser.mjs', ...sources]),
+    staticStep('unused', 'knip', ['--no-config-hints']),
     ...workspaces.filter(workspace => workspace !== 'test').map(unitStep),
     ...spanningSteps(),
   ]
@@ -62,6 +61,10 @@ export function chooseSteps(steps, names) {
   return steps.filter(step => wanted(step) || step.group === 'prepare')
 }
 
+function staticStep(name, program, args) {
+  return { name, group: 'static', run: () => atPlace(() => check(`${BIN}/${program}`, args)) }
+}
+
 function unitStep(workspace) {
   const name = basename(workspace)
   return { name, group: 'unit', debian: DEBIAN[name], run: () => tap(workspace) }
@@ -73,7 +76,14 @@ function spanningSteps() {
   const folders = readdirSync(src, { withFileTypes: true }).filter(entry => entry.isDirectory())
   return folders.flatMap(({ name }) => {
     const tests = readdirSync(join(src, name)).filter(file => file.endsWith('.test.ts'))
-    const files = tests.map(file => `dist/${name}/${file.replace(/\.ts$/, '.js')}`)
-    return files.length === 0 ? [] : [{ name, group: 'spanning', debian: DEBIAN[name], run: () => tap('test', files) }]
+    const files = longFirst(tests).map(file => `dist/${name}/${file.replace(/\.ts$/, '.js')}`)
+    const run = () => tap('test', files, AT_ONCE[name])
+    return files.length === 0 ? [] : [{ name, group: 'spanning', debian: DEBIAN[name], run }]
   })
+}
+
+function longFirst(tests) {
+  const isLong = file => LONG.includes(file.replace('.test.ts', ''))
+  const long = LONG.map(name => `${name}.test.ts`).filter(file => tests.includes(file))
+  return [...long, ...tests.filter(file => !isLong(file)).toSorted()]
 }

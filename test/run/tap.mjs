@@ -1,36 +1,60 @@
-// One tap run inside a workspace, its count, and what failed in words. Skipped and unfinished tests count as failed: what
-// cannot be tested has to be said in the test itself, as data with a reason.
+// The tests of a workspace: each compiled file is a program of its own, run by Node alone, that tells its results in TAP. Here are their count,
+// and what failed in words. Skipped and unfinished tests count as failed: what cannot be tested has to be said in the test itself, as data with a reason.
+//
+// `tap run` does the same for who looks at one file (`npx tap dist/x.test.js` in a workspace). Not here: it has Node load every module of every
+// process and thread through loaders for mocks and coverage, of which we have none, and that costs more than most tests do.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { command, ROOT } from './command.mjs'
+import { atPlace, inLanes } from './places.mjs'
 
 /**
  * @param {string} workspace folder
- * @param {string[]} files compiled tests, relative to the workspace; none: all that the workspace's tap settings include
+ * @param {string[]} [files] compiled tests, relative to the workspace, in the order in which they begin; all that there are unless told
+ * @param {number} [atOnce] how many of them may run at the same time; as many as there are places unless told
  */
-export async function tap(workspace, files = []) {
-  const scratch = mkdtempSync(join(tmpdir(), 'scsipub-tap-'))
-  try {
-    const raw = join(scratch, 'output.tap')
-    const args = ['run', '--reporter=silent', `--output-file=${raw}`, ...files]
-    const { code, output } = await command(join(ROOT, 'node_modules/.bin/tap'), args, { cwd: join(ROOT, workspace) })
-    const { passed, faults } = await judge(raw)
-    // A run that dies, runs out of time or finds no test may have no failed assertion to show for it.
-    if (faults.length === 0 && (code !== 0 || passed === 0)) faults.push(`tap ended with code ${code}`)
-    return { passed, failed: faults.length, output: [...faults, output].join('\n') }
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
+export async function tap(workspace, files = testsOf(workspace), atOnce = undefined) {
+  const { tap: settings } = JSON.parse(readFileSync(join(ROOT, workspace, 'package.json'), 'utf8'))
+  const works = files.map(file => () => runFile(workspace, file, settings.timeout))
+  const runs = await (atOnce ? inLanes(works, atOnce) : Promise.all(works.map(work => atPlace(work))))
+  const sum = name => runs.reduce((total, run) => total + run[name], 0)
+  return {
+    passed: sum('passed'),
+    failed: sum('failed'),
+    seconds: sum('seconds'),
+    output: runs.map(({ output }) => output).join(''),
   }
 }
 
-async function judge(raw) {
+function testsOf(workspace) {
+  const dist = readdirSync(join(ROOT, workspace, 'dist'), { recursive: true })
+  return dist
+    .filter(file => file.endsWith('.test.js') && !file.includes('fixtures/'))
+    .toSorted()
+    .map(file => join('dist', file))
+}
+
+/** @param {number} limit seconds */
+async function runFile(workspace, file, limit) {
+  const { code, stdout, output } = await command(process.execPath, ['--enable-source-maps', file], {
+    cwd: join(ROOT, workspace),
+    env: { TAP_TIMEOUT: String(limit) },
+    limitMs: limit * 1000,
+  })
+  const { passed, faults } = await judge(stdout)
+  // A test that dies, runs out of time or finds nothing to do may have no failed assertion to show for it.
+  if (faults.length === 0 && (code !== 0 || passed === 0)) faults.push(`it ended with code ${code}\n${output}`)
+  const told = faults.map(fault => `${workspace}/${file}: ${fault}\n`).join('')
+  return { passed, failed: faults.length, output: told }
+}
+
+async function judge(text) {
   const { Parser } = await import('tap-parser')
   let passed = 0
   const faults = []
-  for (const [kind, result] of Parser.parse(readOrNothing(raw), { flat: true })) {
+  for (const [kind, result] of Parser.parse(text, { flat: true })) {
     if (kind !== 'assert') continue
     const unfinished = result.skip || result.todo
     if (result.ok && !unfinished) passed++
@@ -45,12 +69,4 @@ function describe({ name, diag }) {
   const place = at ? `${at.fileName ?? at.file}:${at.lineNumber ?? at.line}` : ''
   const detail = diff ?? inspect(facts, { depth: 4, maxStringLength: 2000, breakLength: 120 })
   return `not ok: ${name}\n  ${[place, stack, detail].filter(Boolean).join('\n').replaceAll('\n', '\n  ')}`
-}
-
-function readOrNothing(path) {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
