@@ -5,7 +5,7 @@
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { BUILT_IN_TARGETS, MAX_LUN_BYTES, NAME_PATTERN } from '@scsipub/config'
-import { Ajv } from 'ajv'
+import { compileRecord } from './record-schema.js'
 
 /** A base image. `sizeBytes` is that of the disk: the file's, rounded up to a sector; what is missing reads as zeros. */
 export interface Image {
@@ -24,7 +24,7 @@ interface Manifest {
 const SECTOR_BYTES = 512
 const MAX_MANIFEST_BYTES = 65_536
 
-const validate = new Ajv({ allErrors: true }).compile<Manifest>({
+const validate = compileRecord<Manifest>({
   type: 'object',
   additionalProperties: false,
   required: ['name', 'file'],

@@ -21,7 +21,9 @@ export class ConfigError extends Error {
   }
 }
 
-const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, strictTypes: false })
+// The schema is our own: to hold it to the meta-schema, which has to be compiled for that, costs each start more than all else here.
+const options = { allErrors: true, verbose: true, strict: true, strictTypes: false, meta: false, validateSchema: false }
+const ajv = new Ajv(options)
 ajv.addKeyword('explain')
 const validate = ajv.compile<ConfigFile>(configSchema)
 

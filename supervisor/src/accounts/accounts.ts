@@ -5,8 +5,8 @@
  * Left out: signing up, changing a name or a tier, several keys of an account. An operator makes and removes accounts.
  */
 import { isDamaged, type StateRecord, type StateStore } from '@scsipub/state'
-import { Ajv } from 'ajv'
 import type { Log } from '../log.js'
+import { compileRecord } from '../record-schema.js'
 import { accountIdOf, digestOf, isSecretOf, newAccountId, newApiKey } from './api-key.js'
 
 export interface Account {
@@ -31,7 +31,7 @@ interface AccountRecord extends Omit<Account, 'id'> {
 
 const COLLECTION = 'accounts'
 const text = { type: 'string' } as const
-const isAccountRecord = new Ajv({ allErrors: true }).compile<AccountRecord>({
+const isAccountRecord = compileRecord<AccountRecord>({
   type: 'object',
   required: ['name', 'tier', 'createdAt', 'keyDigest'],
   properties: { name: text, tier: text, createdAt: text, keyDigest: { type: 'string', pattern: '^[0-9a-f]{64}$' } },

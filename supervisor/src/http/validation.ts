@@ -16,6 +16,9 @@ const options = {
   strictTypes: false,
   strictRequired: false,
   keywords: ['x-rule'],
+  // As in record-schema.ts.
+  meta: false,
+  validateSchema: false,
 } satisfies Options
 const ofBody = new Ajv(options)
 const ofText = new Ajv({ ...options, coerceTypes: true })

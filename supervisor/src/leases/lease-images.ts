@@ -6,8 +6,8 @@
  * snapshot without a record is kept: a state store that has forgotten it must not cost anybody data.
  */
 import { isDamaged, StateError, type StateStore } from '@scsipub/state'
-import { Ajv } from 'ajv'
 import type { Log } from '../log.js'
+import { compileRecord } from '../record-schema.js'
 import { leaseError } from './lease-error.js'
 import { newLeaseId } from './lease-names.js'
 import type { LeaseVolumes } from './lease-volumes.js'
@@ -39,7 +39,7 @@ interface Image {
 }
 
 const text = { type: 'string', minLength: 1, maxLength: 255 }
-const validate = new Ajv().compile<ImageRecord>({
+const validate = compileRecord<ImageRecord>({
   type: 'object',
   additionalProperties: false,
   required: 'format id accountId node state name sizeBytes createdAt'.split(' '),

@@ -4,7 +4,7 @@
  * `revision` grows with every change of what the lease consists of, not with its coming and going: of two copies the higher one counts.
  */
 import { MAX_LUN_BYTES, MAX_LUNS } from '@scsipub/config'
-import { Ajv } from 'ajv'
+import { compileRecord } from '../record-schema.js'
 import { SECTOR_BYTES } from './sizes.js'
 
 /** `image`: what the disk began as, by its name in the catalog or the id of a private image; absent for a blank disk. */
@@ -38,7 +38,7 @@ export interface LeaseRecord {
 const time = { type: 'integer', minimum: 0 }
 const size = { type: 'integer', minimum: SECTOR_BYTES, maximum: MAX_LUN_BYTES, multipleOf: SECTOR_BYTES }
 
-const validate = new Ajv({ allErrors: true }).compile<LeaseRecord>({
+const validate = compileRecord<LeaseRecord>({
   type: 'object',
   additionalProperties: false,
   required: 'format id accountId node revision state chapSecret ttlMs createdAt expiresAt luns'.split(' '),
