@@ -95,7 +95,7 @@ export class Engine {
     this.ask = this.#requester.ask.bind(this.#requester) as Requester<EngineRequest, EngineReplies>['ask']
     this.#watch = new EngineWatch({
       beats: () => this.#memory.beats,
-      excused: () => !this.#thread.ready || this.#thread.heldUp,
+      counted: stepMs => (this.#thread.ready ? this.#thread.countedMs(stepMs) : 0),
       onSuspicion: () => {
         this.#spare ??= this.#newThread()
       },

@@ -10,6 +10,10 @@ import { type ThreadState, threadState } from './thread-state.js'
 /** The engine makes little garbage, and needs little besides; V8 would let a thread have 48 MiB of it, and then gigabytes. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 }
 
+/** Processor time is counted in ticks, 100 a second on every Linux that Node runs on. A thread that has a fourth of a processor has enough. */
+const TICKS_PER_MS = 0.1
+const FAIR_SHARE = 4
+
 export interface EngineThreadOptions {
   readonly entry: string | URL
   /** One that `startAhead` has started; otherwise one is started now. */
@@ -62,12 +66,16 @@ export class EngineThread {
     return this.#ready
   }
 
-  /** Whether it cannot do anything at the moment: it waits for a disk, and could not even be ended, or has had no processor since it was asked the last time. */
-  get heldUp(): boolean {
+  /**
+   * How much of the last `stepMs` in which it did not react speaks against it. Nothing where it waits for a disk: it could not even be ended. Where it runs, all,
+   * unless others have most of the processors: then so much as it can have done in what it had. All where it sleeps.
+   */
+  countedMs(stepMs: number): number {
     const before = this.#seen
     this.#seen = this.#taskId === undefined ? undefined : threadState(this.#taskId)
-    if (this.#seen?.state === 'D') return true
-    return this.#seen?.state === 'R' && this.#seen.ticks === before?.ticks
+    if (this.#seen?.state === 'D') return 0
+    if (this.#seen?.state !== 'R') return stepMs
+    return Math.min(stepMs, (FAIR_SHARE * (this.#seen.ticks - (before?.ticks ?? 0))) / TICKS_PER_MS)
   }
 
   /** Ends it as it is, in the middle of whatever it does; `why` is what is told of it. Resolves after `onEnd` has been called. */

@@ -11,8 +11,8 @@ const MAX_STEP_MS = 2 * LOOK_MS
 export interface Watched {
   /** Goes up as long as the thread is well. */
   readonly beats: () => number
-  /** Whether it does not count that the beats have stood still since the last look. */
-  readonly excused: () => boolean
+  /** How much of the time since the last look, in which the beats have stood still, counts; asked at each such look. */
+  readonly counted: (stepMs: number) => number
   /** Called when the beats have stood still for half of `limitMs`: it may be time to prepare. */
   readonly onSuspicion: () => void
   /** Called when they go up again after that. */
@@ -41,15 +41,14 @@ export class EngineWatch {
   }
 
   #look(): void {
-    const { beats, excused, limitMs } = this.#watched
+    const { beats, counted, limitMs } = this.#watched
     const now = beats()
     const turns = now !== this.#beats
     this.#beats = now
     const stepMs = Math.min(MAX_STEP_MS, performance.now() - this.#lookedMs)
     this.#lookedMs = performance.now()
     if (turns) return this.#recovered()
-    if (excused()) return
-    this.#silentMs += stepMs
+    this.#silentMs += counted(stepMs)
     if (this.#silentMs >= limitMs / 2 && !this.#suspected) {
       this.#suspected = true
       this.#watched.onSuspicion()
