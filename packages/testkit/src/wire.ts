@@ -17,7 +17,7 @@ export interface PortalAddress {
 
 export type Ending = 'fin' | 'reset'
 
-const CONNECT_MS = 10_000
+const CONNECT_MS = 60_000
 const NO_DIGESTS: Digests = { header: false, data: false }
 
 export class Wire {

@@ -80,7 +80,7 @@ export function content(bytes: number, seed: number): Buffer {
 export async function until(
   what: string,
   condition: () => boolean,
-  { deadlineMs = 10_000, show = () => '' }: { deadlineMs?: number; show?: () => string } = {},
+  { deadlineMs = 60_000, show = () => '' }: { deadlineMs?: number; show?: () => string } = {},
 ): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!condition()) {
@@ -89,9 +89,9 @@ export async function until(
   }
 }
 
-/** Asks again and again until the answer is `wanted`; the last answer, for an assertion, after 5 s too. */
+/** Asks again and again until the answer is `wanted`; the last answer, for an assertion, after 60 s too. */
 export async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<T> {
-  const end = performance.now() + 5_000
+  const end = performance.now() + 60_000
   for (;;) {
     const answer = await ask()
     if (answer === wanted || performance.now() > end) return answer

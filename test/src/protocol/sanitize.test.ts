@@ -15,7 +15,7 @@ const config = {
 }
 const { overwrite, blockErase, cryptographicErase, exitFailureMode } = sanitizeAction
 const LOGICAL_UNIT_RESET = 5
-const PASSES = 8
+const PASSES = 3
 
 /** Begins to overwrite LUN 1; answered at once. */
 function beginOverwrite(disk: Initiator, pattern: Buffer) {
