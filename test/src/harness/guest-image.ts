@@ -1,9 +1,9 @@
 // The Linux guest's kernel, initial file system and root disk: built once from Debian's packages, kept outside of the work
-// tree under a name made of the recipe's content. A changed recipe builds anew; two test runs at once build it twice at
-// worst, and the first one that is done wins.
+// tree under a name made of the recipe's content. A changed recipe builds anew; who else wants it meanwhile waits for the one who
+// builds it, by a lock that the kernel lets go when that one dies.
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../repository.js'
@@ -17,7 +17,10 @@ export interface GuestImage {
 }
 
 const RECIPE = join(ROOT, 'test/guest')
-const BUILD_MS = 600_000
+/** With the time of another one who builds it. */
+const BUILD_MS = 1_800_000
+/** `sh -c … FOLDER BUILD.SH BUILDING`: builds unless the folder has come meanwhile. */
+const UNLESS_THERE = '[ -d "$0" ] || { sh "$1" "$2" && mv "$2" "$0"; }'
 
 /**
  * The image, built if it is not there (about a minute).
@@ -30,10 +33,10 @@ export async function guestImage(): Promise<GuestImage> {
     mkdirSync(cache, { recursive: true })
     const building = mkdtempSync(join(cache, 'building-'))
     try {
-      const ran = await runProgram('sh', [join(RECIPE, 'build.sh'), building], { timeoutMs: BUILD_MS })
+      const build = ['sh', '-c', UNLESS_THERE, folder, join(RECIPE, 'build.sh'), building]
+      const ran = await runProgram('flock', [`${folder}.lock`, ...build], { timeoutMs: BUILD_MS })
       if (ran.code !== 0)
         throw new Error(`the guest cannot be built (${ran.code}):\n${(ran.stdout + ran.stderr).slice(-3000)}`)
-      if (!existsSync(folder)) renameSync(building, folder)
     } finally {
       rmSync(building, { recursive: true, force: true })
     }
