@@ -5,7 +5,8 @@ import { BorrowedVolumes } from './borrowed-volumes.js'
 import { countPresent, setPresent } from './sector-bits.js'
 import { TestVolume } from './test-engine.js'
 
-const SECTORS = 128 * 1024
+/** Half of what a container has as memory for files, unless told otherwise: 64 MiB. */
+const SECTORS = 64 * 1024
 
 interface RacerData {
   racer: number
