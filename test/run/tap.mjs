@@ -10,6 +10,10 @@ import { inspect } from 'node:util'
 import { command, ROOT } from './command.mjs'
 import { atPlace, inLanes } from './places.mjs'
 
+/** How long a test that is late may take to say so. */
+const GRACE_MS = 20_000
+const MAX_REMARKS = 200
+
 /**
  * @param {string} workspace folder
  * @param {string[]} [files] compiled tests, relative to the workspace, in the order in which they begin; all that there are unless told
@@ -40,14 +44,14 @@ function testsOf(workspace) {
 async function runFile(workspace, file, limit) {
   const { code, stdout, output } = await command(process.execPath, ['--enable-source-maps', file], {
     cwd: join(ROOT, workspace),
-    env: { TAP_TIMEOUT: String(limit) },
-    limitMs: limit * 1000,
+    env: { TAP_TIMEOUT: String(limit) }, // by which the test itself ends what hangs, and tells of it
+    limitMs: limit * 1000 + GRACE_MS,
   })
   const { passed, faults } = await judge(stdout)
   // A test that dies, runs out of time or finds nothing to do may have no failed assertion to show for it.
   if (faults.length === 0 && (code !== 0 || passed === 0)) faults.push(`it ended with code ${code}\n${output}`)
   const told = faults.map(fault => `${workspace}/${file}: ${fault}\n`).join('')
-  return { passed, failed: faults.length, output: told }
+  return { passed, failed: faults.length, output: told && told + remarks(stdout) }
 }
 
 async function judge(text) {
@@ -61,6 +65,15 @@ async function judge(text) {
     else faults.push(unfinished ? `skipped: ${result.name}` : describe(result))
   }
   return { passed, faults }
+}
+
+/** The last of what the test itself said besides, at all depths. */
+function remarks(text) {
+  const lines = text.match(/^ *# (?!Subtest|time=|\{).*$/gm) ?? []
+  return lines
+    .slice(-MAX_REMARKS)
+    .map(line => `${line}\n`)
+    .join('')
 }
 
 /** The title, where it stands, and the difference, as far as tap knows them. */
