@@ -44,7 +44,7 @@ await t.test('an initiator that does not log out is cut off at the deadline [714
     await session.wire.closed
     const tookMs = performance.now() - start
     t.ok(tookMs > parameter3 * 1000 - 500, `not before its time: ${tookMs} ms of ${parameter3} s`)
-    t.ok(tookMs < parameter3 * 1000 + 5000, `in time: ${tookMs} ms`)
+    t.ok(tookMs < parameter3 * 1000 + 15_000, `in time: ${tookMs} ms`)
   })
 })
 

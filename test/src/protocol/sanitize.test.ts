@@ -100,7 +100,7 @@ await withServer(t, { config, images: { photo: IMAGE } }, async server => {
           t.equal(sense.data.toString('hex', 12, 14), '041b')
           const began = performance.now()
           await disk.ping()
-          t.ok(performance.now() - began < 1000, 'a NOP is answered')
+          t.ok(performance.now() - began < 5000, 'a NOP is answered')
           t.equal((await disk.read(0, 1)).length, BLOCK, 'and so is another unit')
         }
         t.equal(await first.manageTask(LOGICAL_UNIT_RESET, { lun: 1 }), 0)
