@@ -1,7 +1,8 @@
 /** Runs the server from a configuration to its exit code: the lifecycle machine, with the server's parts and signals tied to it. */
 import { createActor, fromPromise, waitFor } from 'xstate'
 import { announce } from './banner.js'
-import { Server, type ServerOptions } from './server.js'
+import { Server } from './server.js'
+import type { ServerOptions } from './server-options.js'
 import { supervisorMachine } from './supervisor.machine.js'
 import { ServiceManager } from './systemd/service-manager.js'
 import { Watchdog, watchdogPeriodMs } from './systemd/watchdog.js'
