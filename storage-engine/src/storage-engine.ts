@@ -25,6 +25,7 @@ import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
 import { carryOut, translated } from './exclusive-operations.js'
 import { newIdentity } from './identity.js'
 import { openPersistent, openTaken } from './open-persistent.js'
+import { END_TIMEOUT_MS, OpenVolumes } from './open-volumes.js'
 import { Snapshots } from './snapshots/snapshots.js'
 import { SwitchJournal } from './snapshots/switch-journal.js'
 import { baseOfNew } from './snapshots/volume-base.js'
@@ -36,8 +37,6 @@ import { exists, removePersistent } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
 import { conflict, invalidSpec, VOLUME_ID } from './volume-spec.js'
 
-/** How long a volume's end waits for I/O in flight. */
-const END_TIMEOUT_MS = 4_000
 /** How long after its asking an exclusive operation may begin. Initiators give up on COMPARE AND WRITE after 8 s. */
 const EXCLUSIVE_TIMEOUT_MS = 4_000
 
@@ -78,8 +77,7 @@ export class StorageEngine {
   readonly #options: EngineOptions
   readonly #bootId: string
   readonly #bases = new BaseFiles()
-  readonly #volumes = new Map<string, Promise<EngineVolume>>()
-  readonly #endings = new Map<string, Promise<void>>()
+  readonly #volumes: OpenVolumes
   /** Of volumes whose unit is, or was, not as usual. */
   readonly #units = new WeakMap<EngineVolume, UnitState>()
   readonly #notes: EngineNotes
@@ -87,7 +85,6 @@ export class StorageEngine {
   /** Operations that engines before this one have done, by their askers' numbers. */
   readonly #doneBefore = new Set<number>()
   readonly snapshots: Snapshots
-  #closing = false
 
   /** Takes the data directory. Throws `DataDirectoryError`. */
   constructor(options: EngineOptions) {
@@ -99,12 +96,16 @@ export class StorageEngine {
     const taking = taken?.filter(({ descriptor }) => new ControlBlock(descriptor.control).stage !== VOLUME_STAGE.gone)
     const directory = new DataDirectory(options.dataDir, taking && new Set(taking.map(idOf)))
     this.#directory = directory
+    this.#volumes = new OpenVolumes({
+      ready: volumeId => this.snapshots.ready(volumeId),
+      ended: volumeId => this.#notes.forget(volumeId),
+    })
     this.snapshots = new Snapshots({
       directory,
       journal: new SwitchJournal(directory),
       bootId: this.#bootId,
       tell: async descriptor => options.replaced?.(descriptor),
-      volume: volumeId => this.#get(volumeId),
+      volume: volumeId => this.#volumes.get(volumeId),
       volumes: () => this.#volumes.values(),
     })
     for (const record of taken ?? []) if (!taking?.includes(record)) this.#notes.forget(idOf(record))
@@ -191,7 +192,7 @@ export class StorageEngine {
   async open(spec: VolumeSpec): Promise<VolumeDescriptor> {
     const wrong = invalidSpec(spec)
     if (wrong) throw new RpcError('bad-request', wrong)
-    const descriptor = await this.#share(spec.volumeId, () => spec)
+    const descriptor = await this.#volumes.share(spec.volumeId, () => this.#open(spec))
     const differs = conflict(descriptor.spec, spec)
     if (differs) throw new RpcError('mismatch', differs)
     return descriptor
@@ -199,32 +200,11 @@ export class StorageEngine {
 
   /** Opens a persistent volume that exists, as it is, or gives the descriptor of the open one. Rejects with `RpcError`, 'missing' when there is none. */
   async reopen(volumeId: string): Promise<VolumeDescriptor> {
-    return this.#share(volumeId, () => {
+    return this.#volumes.share(volumeId, async () => {
       if (!VOLUME_ID.test(volumeId) || !exists(this.#directory, volumeId))
         throw new RpcError('missing', `there is no volume ${volumeId} in the data directory`)
-      return readManifest(this.#directory.volume(volumeId), volumeId).spec
+      return this.#open(readManifest(this.#directory.volume(volumeId), volumeId).spec)
     })
-  }
-
-  async #share(volumeId: string, specOf: () => VolumeSpec): Promise<VolumeDescriptor> {
-    if (this.#closing) throw new RpcError('gone', 'the storage engine is closing')
-    await this.#ended(volumeId)
-    await this.snapshots.ready(volumeId)
-    const known = this.#volumes.get(volumeId)
-    if (known !== undefined) {
-      const { descriptor, control } = await known
-      if (control.stage !== VOLUME_STAGE.gone) return descriptor
-      if (this.#volumes.get(volumeId) === known) this.#volumes.delete(volumeId)
-      return this.#share(volumeId, specOf)
-    }
-    const opening = this.#open(specOf())
-    this.#volumes.set(volumeId, opening)
-    try {
-      return (await opening).descriptor
-    } catch (error) {
-      if (this.#volumes.get(volumeId) === opening) this.#volumes.delete(volumeId)
-      throw error
-    }
   }
 
   async #open(spec: VolumeSpec): Promise<EngineVolume> {
@@ -260,7 +240,7 @@ export class StorageEngine {
 
   /** The descriptor of an open volume as it is now. Rejects with `RpcError` 'gone'. */
   async renew(volumeId: string): Promise<VolumeDescriptor> {
-    return (await this.#get(volumeId)).descriptor
+    return (await this.#volumes.get(volumeId)).descriptor
   }
 
   /** Names of all persistent volumes, open or not. */
@@ -270,12 +250,12 @@ export class StorageEngine {
 
   /** Makes the files of a volume, once. Rejects with `RpcError` 'space', 'io' or 'gone'. */
   async materialise(volumeId: string): Promise<VolumeFiles> {
-    return (await this.#get(volumeId)).materialise()
+    return (await this.#volumes.get(volumeId)).materialise()
   }
 
   /** Makes durable what was written to a volume before the call. Rejects with `RpcError` 'io' or 'gone'. */
   async flush(volumeId: string): Promise<void> {
-    return (await this.#get(volumeId)).flush()
+    return (await this.#volumes.get(volumeId)).flush()
   }
 
   /** Runs `action` while nobody reads or writes the volume. Rejects with `RpcError` 'gone', 'busy', or as the action does. */
@@ -284,13 +264,13 @@ export class StorageEngine {
     action: (volume: EngineVolume) => T | Promise<T>,
     timeoutMs = END_TIMEOUT_MS,
   ): Promise<T> {
-    const volume = await this.#get(volumeId)
+    const volume = await this.#volumes.get(volumeId)
     return volume.exclusion.run(() => action(volume), timeoutMs)
   }
 
   /** An open volume. Rejects with `RpcError` 'gone'. */
   async volume(volumeId: string): Promise<EngineVolume> {
-    return this.#get(volumeId)
+    return this.#volumes.get(volumeId)
   }
 
   /** Whether the volume is open, or is being opened. */
@@ -300,13 +280,12 @@ export class StorageEngine {
 
   /** All volumes that are open. */
   async all(): Promise<EngineVolume[]> {
-    const opened = await Promise.allSettled(this.#volumes.values())
-    return opened.flatMap(volume => (volume.status === 'fulfilled' ? [volume.value] : []))
+    return this.#volumes.all()
   }
 
   /** The state of the volume's logical unit. Rejects with `RpcError` 'gone'. */
   async unit(volumeId: string): Promise<UnitState> {
-    const volume = await this.#get(volumeId)
+    const volume = await this.#volumes.get(volumeId)
     const unit = this.#units.get(volume) ?? new UnitState(volume, changed => this.#notes.note(volumeId, changed))
     this.#units.set(volume, unit)
     return unit
@@ -321,7 +300,7 @@ export class StorageEngine {
     operation: ExclusiveOperation,
     { borrower = NOBODY, operationId = 0, again = false }: Asking = {},
   ): Promise<ExclusiveResults[ExclusiveName]> {
-    const volume = await this.#get(volumeId)
+    const volume = await this.#volumes.get(volumeId)
     if (again && this.#doneBefore.has(operationId)) return {}
     const action = () => {
       // Its own, begun by the engine before: two cannot be under way.
@@ -337,7 +316,7 @@ export class StorageEngine {
 
   /** Resolves when no sanitize operation is under way on the volume. Rejects with `RpcError` 'sanitize-failed' or 'gone'. */
   async sanitized(volumeId: string): Promise<void> {
-    const volume = await this.#get(volumeId)
+    const volume = await this.#volumes.get(volumeId)
     await translated(() => volume.sanitizer.ended())
   }
 
@@ -346,8 +325,7 @@ export class StorageEngine {
    * still open then), 'gone', or 'io' (it is closed, and what was not flushed before may be lost).
    */
   async destroy(volumeId: string): Promise<void> {
-    // Noted before anything is awaited: whoever opens the volume from now on waits for its end.
-    return this.#endings.get(volumeId) ?? this.#note(volumeId, this.#end(volumeId, this.#get(volumeId)))
+    return this.#volumes.destroy(volumeId)
   }
 
   /**
@@ -356,46 +334,7 @@ export class StorageEngine {
    */
   async remove(volumeId: string): Promise<void> {
     if (!VOLUME_ID.test(volumeId)) throw new RpcError('bad-request', `${JSON.stringify(volumeId)} is no volumeId`)
-    const before = this.#endings.get(volumeId)
-    const remove = () => this.#remove(volumeId)
-    return this.#note(volumeId, before === undefined ? remove() : before.then(remove, remove))
-  }
-
-  async #remove(volumeId: string): Promise<void> {
-    const opening = this.#volumes.get(volumeId)
-    if (opening) {
-      await this.#end(volumeId, opening).catch((error: unknown) => {
-        if (this.#volumes.has(volumeId)) throw error // otherwise what could not be flushed is not wanted any more
-      })
-    }
-    await removePersistent(this.#directory, volumeId)
-  }
-
-  async #end(volumeId: string, opening: Promise<EngineVolume>): Promise<void> {
-    const volume = await opening
-    try {
-      await volume.exclusion.run(() => volume.end(), END_TIMEOUT_MS)
-    } finally {
-      if (volume.control.stage === VOLUME_STAGE.gone) {
-        this.#volumes.delete(volumeId)
-        this.#notes.forget(volumeId)
-      }
-    }
-  }
-
-  /** Whoever opens the volume from now on waits for this end. */
-  #note(volumeId: string, ending: Promise<void>): Promise<void> {
-    const noted = ending.finally(() => {
-      if (this.#endings.get(volumeId) === noted) this.#endings.delete(volumeId)
-    })
-    this.#endings.set(volumeId, noted)
-    return noted
-  }
-
-  /** Settles when no end of the volume is under way. */
-  async #ended(volumeId: string): Promise<void> {
-    for (let ending = this.#endings.get(volumeId); ending; ending = this.#endings.get(volumeId))
-      await ending.catch(() => undefined)
+    return this.#volumes.remove(volumeId, async () => removePersistent(this.#directory, volumeId))
   }
 
   /** A worker is dead: nothing of it is in flight any more. */
@@ -419,17 +358,9 @@ export class StorageEngine {
 
   /** Ends all volumes and gives the data directory back. Rejects with what failed, after all was tried. */
   async close(): Promise<void> {
-    this.#closing = true
-    const ends = await Promise.allSettled([...this.#volumes.keys()].map(volumeId => this.destroy(volumeId)))
+    const failures = await this.#volumes.close()
     this.#directory.close()
-    const failures = ends.filter(end => end.status === 'rejected').map(end => (end.reason as Error).message)
-    if (failures.length > 0) throw new RpcError('io', failures.join('; '))
-  }
-
-  #get(volumeId: string): Promise<EngineVolume> {
-    const volume = this.#volumes.get(volumeId)
-    if (!volume) throw new RpcError('gone', `volume ${volumeId} is not open; open it first`)
-    return volume
+    if (failures.length > 0) throw new RpcError('io', failures.map(({ message }) => message).join('; '))
   }
 }
 
