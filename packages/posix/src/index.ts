@@ -1,4 +1,4 @@
-export { dup, flockExclusive } from './descriptor.js'
+export { closeAllOnExec, dup, flockExclusive } from './descriptor.js'
 export { SystemCallError } from './libc.js'
 export { mmapShared, registerMappings, SharedMapping, unmapAll } from './mapping.js'
 export { MappingRegistry } from './mapping-registry.js'

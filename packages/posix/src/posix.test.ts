@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import {
   bytesRead,
+  closeAllOnExec,
   dup,
   fallocate,
   flockExclusive,
@@ -26,6 +27,7 @@ import {
   preadNoWait,
   punchHole,
   pwrite,
+  replaceDescriptor,
   SystemCallError,
 } from './index.js'
 
@@ -40,6 +42,11 @@ function file(name: string, bytes: number, fill = 7): number {
   return fd
 }
 
+function isCloseOnExec(fd: number): boolean {
+  const flags = /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
+  return (Number.parseInt(flags, 8) & 0o2000000) !== 0
+}
+
 t.test('a duplicate outlives the descriptor it was made from', async t => {
   const fd = openSync(join(directory, 'dup'), 'w+')
   const copy = dup(fd)
@@ -52,8 +59,17 @@ t.test('a duplicate outlives the descriptor it was made from', async t => {
 
 t.test('a duplicate is close-on-exec', async t => {
   const copy = dup(file('cloexec', 1))
-  const flags = /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${copy}`, 'utf8'))?.[1] ?? '0'
-  t.equal(Number.parseInt(flags, 8) & 0o2000000, 0o2000000)
+  t.ok(isCloseOnExec(copy))
+  closeSync(copy)
+})
+
+t.test('what is open can be kept from children, also what was opened without a word of it', async t => {
+  const fd = file('inherited', 1)
+  const copy = dup(fd)
+  replaceDescriptor(fd, copy)
+  t.notOk(isCloseOnExec(copy))
+  closeAllOnExec()
+  t.ok(isCloseOnExec(copy))
   closeSync(copy)
 })
 

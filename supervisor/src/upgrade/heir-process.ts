@@ -9,7 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
-import { socketPair } from '@scsipub/posix'
+import { closeAllOnExec, socketPair } from '@scsipub/posix'
 import type { Estate, EstateMessage, ReadyMessage, TermsMessage } from './estate.js'
 import { Link } from './link.js'
 
@@ -39,6 +39,7 @@ export class HeirProcess {
     const [ours, theirs] = socketPair()
     const env: NodeJS.ProcessEnv = { ...process.env, [LINK_VARIABLE]: '1' }
     for (const name of OF_THIS_PROCESS) delete env[name]
+    closeAllOnExec() // the state store's library leaves its file open for children: each upgrade would add one
     this.#child = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'pipe', 'pipe', theirs, 2] })
     closeSync(theirs)
     this.#link = new Link(this.#child.stdio[3] as Duplex, ours)
