@@ -1,5 +1,5 @@
 /**
- * The storage engine's thread: `new Worker(main.js)`, and then a message with `StorageEngineData`, so that a thread can be made ready before it is needed. A data
+ * The storage engine's thread: `new Worker(main.js)`, and then a message with `StorageEngineData`, so that a thread can be made ready before it is needed; or with null when it is not. A data
  * directory that cannot be used ends it with one line; the parent gets it as the worker's 'error' event.
  */
 import { readlinkSync } from 'node:fs'
@@ -17,7 +17,11 @@ const BEAT_MS = 200
 if (isMainThread || !parentPort) throw new Error('the storage engine is started as a worker thread by the supervisor')
 const port = parentPort
 // Whatever comes next is heard, since all is in place when this returns.
-port.once('message', (data: StorageEngineData) => begin(port, data))
+port.once('message', (data: StorageEngineData | null) => {
+  if (data === null)
+    port.close() // it is not needed
+  else begin(port, data)
+})
 
 function begin(port: MessagePort, { dataDir, logLevel, memory: shared, mappings, taken }: StorageEngineData): void {
   registerMappings(mappings)

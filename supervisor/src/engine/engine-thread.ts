@@ -2,11 +2,14 @@
  * One thread of the storage engine, from its start to its exit. Whatever it has said before its end has been heard when the end is told: Node empties the port
  * first. Nothing of it is under way then, also no system call.
  */
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { EngineNote, StorageEngineData } from '@scsipub/contract'
 import { MappingRegistry, unmapAll } from '@scsipub/posix'
 import { type ThreadState, threadState } from './thread-state.js'
 
+/** Longer than the code takes to be loaded on a busy machine. */
+const LOADING_MS = 10_000
 /** The engine makes little garbage, and needs little besides; V8 would let a thread have 48 MiB of it, and then gigabytes. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 }
 
@@ -33,6 +36,7 @@ export function startAhead(entry: string | URL): Worker {
 export class EngineThread {
   readonly worker: Worker
   readonly #mappings = new MappingRegistry()
+  #begun = false
   #ready = false
   #why: string | undefined
   #taskId: number | undefined
@@ -58,6 +62,7 @@ export class EngineThread {
 
   /** Gives it the data directory and all that is open. */
   begin(data: Omit<StorageEngineData, 'mappings'>): void {
+    this.#begun = true
     this.worker.postMessage({ ...data, mappings: this.#mappings.shared } satisfies StorageEngineData)
   }
 
@@ -81,6 +86,17 @@ export class EngineThread {
   /** Ends it as it is, in the middle of whatever it does; `why` is what is told of it. Resolves after `onEnd` has been called. */
   async end(why: string): Promise<void> {
     this.#why ??= why
+    if (!this.#begun) await this.#leave()
     await this.worker.terminate()
+  }
+
+  /** One that has not begun leaves by itself when its code is loaded: of a thread that is terminated before, Node leaves the files open that it was reading. */
+  async #leave(): Promise<void> {
+    const left = new Promise<void>(resolve => this.worker.once('exit', () => resolve()))
+    this.worker.postMessage(null)
+    const patience = new AbortController()
+    const late = setTimeout(LOADING_MS, undefined, { signal: patience.signal }).catch(() => {})
+    await Promise.race([left, late])
+    patience.abort()
   }
 }
