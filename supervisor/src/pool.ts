@@ -2,7 +2,7 @@
  * The session workers: Piscina as a host of actors, one `run()` a connection, which ends with the connection. A rejected run is
  * the EXIT signal: its worker is dead, and so are the sessions on it; its seat starts another.
  *
- * Placement is ours, by the number of connections, or where the connection's session is. A worker that is about to be replaced gets nobody new, see
+ * Placement is ours, by the number of connections, or where the connection's session is. A worker that is about to be replaced gets nobody new if there is another, see
  * `hand-over/worker-replacement.ts`.
  *
  * A worker that dies too often is not started again for a while, and the server goes on with the others; with none it ends. See docs/adr/0026.
@@ -159,12 +159,12 @@ export class SessionPool {
     await Promise.all([...this.#seats].map(seat => seat.close()))
   }
 
-  /** The worker with the fewest connections, of those that are given new ones. */
+  /** The worker with the fewest connections; one that is about to be replaced only where there is no other, for then its sessions move on once more. */
   leastLoaded(): WorkerLife | undefined {
     let least: WorkerLife | undefined
     for (const worker of this.#usable.values()) {
-      if (worker.retiring) continue
-      if (!least || worker.connections < least.connections) least = worker
+      const better = least?.retiring === worker.retiring ? worker.connections < least.connections : !worker.retiring
+      if (!least || better) least = worker
     }
     return least
   }

@@ -105,6 +105,20 @@ t.test('the worker where it is dies when it should let go: it is lost, and nothi
   })
 })
 
+t.test(
+  'the only worker is replaced: who comes before the next one is up is let in, and moves with the others',
+  async t => {
+    await withServer(t, 1, async server => {
+      const [thread] = server.workers.threadIds
+      const replacing = server.workers.replaceThread(thread!)
+      const [early] = (await peers(t, server, 1)) as [Known]
+      t.equal(early.thread, thread, 'there is no other one yet')
+      t.match(await replacing, { moved: 1, dropped: 0 })
+      t.same([await threadOf(early.peer)], server.workers.threadIds)
+    })
+  },
+)
+
 t.test('nothing is replaced when the server is about to stop', async t => {
   await withServer(t, 1, async server => {
     server.stopAccepting()
