@@ -159,6 +159,7 @@ export class ConnectionActor implements ConnectionActions, Member {
       else if (this.#asking === 0) this.#connection.resume()
       if (received.length > 0) this.#connection.feed(received)
       this.#connection.readOn()
+      this.#phase?.session.settled() // who has nothing to say is at rest from now on
     })
   }
 

@@ -22,6 +22,22 @@ await withWorkerLab(t, {}, async server => {
   })
   for (const fault of ['terminated', 'throws', 'heap', 'spins'] as const)
     await t.test(`20 sessions, and a worker that ends like this: ${fault}`, t => surviveDeath(t, server, fault))
+
+  await t.test('a session that has come from another worker just before, and has said nothing since', async t => {
+    await server.untilSessions(0)
+    const one = await Initiator.login(portal(server), { target: SHARED, keys: { MaxConnections: '2' } })
+    const two = await one.addConnection(portal(server), { cid: 1 })
+    await one.write(0, content(4096, 1))
+    const { workers } = server
+    const from = workers.threadIds.find(id => workers.sessionsOn(id).length > 0)!
+    const to = workers.threadIds.find(id => id !== from)!
+    t.match(await workers.move(workers.sessionsOn(from)[0]!, to), { outcome: 'moved' })
+    await untilTold()
+    server.cause(to, 'terminated')
+    await server.untilBuried(to)
+    for (const connection of [one, two]) t.ok((await connection.read(0, 8)).equals(content(4096, 1)))
+    for (const connection of [one, two]) await connection.close()
+  })
 })
 
 async function surviveDeath(t: Test, server: WorkerLab, fault: Parameters<WorkerLab['cause']>[1]): Promise<void> {
