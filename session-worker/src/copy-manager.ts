@@ -46,14 +46,22 @@ const MAX_REMEMBERED = 64
 export class CopyManager {
   readonly #luns: ReadonlyMap<number, Lun>
   readonly #store: TokenStore
+  readonly #changed: () => void
   readonly #running = new Set<CopyRun>()
   /** By unit, kind and list identifier; the latest last. */
   readonly #listed = new Map<string, Known>()
   #backgroundTag = 0
 
-  constructor(luns: ReadonlyMap<number, Lun>, files: TokenFiles) {
+  /** `changed` is called after each change of what `record` tells, but for what happens while a copy runs, which counts when that ends. */
+  constructor(luns: ReadonlyMap<number, Lun>, files: TokenFiles, changed: () => void) {
     this.#luns = luns
-    this.#store = new TokenStore(files)
+    this.#changed = changed
+    this.#store = new TokenStore(files, changed)
+  }
+
+  /** Whether a copy is under way, answered or not. */
+  get busy(): boolean {
+    return this.#running.size > 0
   }
 
   /** Begins a copy, and answers the command when it has ended, or at once when it asks for that. */
@@ -69,7 +77,10 @@ export class CopyManager {
     if (job.listIdentifier !== undefined) this.#remember(key, run)
     phase.tasks.during(
       task,
-      this.#carryOut(run).finally(() => this.#running.delete(run)),
+      this.#carryOut(run).finally(() => {
+        this.#running.delete(run)
+        this.#changed()
+      }),
       () => ended(phase, run),
       error => ended(phase, run, failure(error)),
     )
@@ -118,6 +129,7 @@ export class CopyManager {
    */
   unitReset(lun: Lun): Promise<void>[] {
     for (const [key, run] of this.#listed) if (run.lun === lun && !run.running) this.#listed.delete(key)
+    this.#changed()
     const others = [...this.#running].filter(run => run.lun !== lun && run.uses(lun))
     for (const run of others) run.interrupt()
     return others.flatMap(({ task }) => (task.pending ? [task.pending] : []))
@@ -133,6 +145,7 @@ export class CopyManager {
   /** The unit has gone: nothing is known any more of its copies, nor of the tokens for its data. Another one may have its number. */
   forget(lun: Lun): Promise<void> {
     for (const [key, run] of this.#listed) if (run.lun === lun) this.#listed.delete(key)
+    this.#changed()
     return this.#store.cancel(lun)
   }
 

@@ -93,7 +93,7 @@ export class Session {
 
   /** Copies between its LUNs, and the tokens that it made. */
   get copies(): CopyManager {
-    this.#copies ??= new CopyManager(this.luns, this.#facts.tokenFiles)
+    this.#copies ??= new CopyManager(this.luns, this.#facts.tokenFiles, () => this.changed())
     return this.#copies
   }
 
@@ -194,7 +194,6 @@ export class Session {
       ...this.standing(),
       ...this.order.record(carrier => this.phases.find(phase => phase === carrier)!.cid),
       budget: this.budget.record(),
-      ...(this.#copies && { copies: this.#copies.record() }),
     }
   }
 
@@ -209,6 +208,7 @@ export class Session {
       early: [],
       waiting: [],
       budget: { granted: [], waiting: [] },
+      ...(this.#copies && { copies: this.#copies.record() }),
     }
   }
 
@@ -241,7 +241,7 @@ export class Session {
 
   /** A section has ended: its connections say how they stand. */
   settled(): void {
-    const atRest = this.isOpen && this.order.atRest && !this.#copies && !this.#parting?.size
+    const atRest = this.isOpen && this.order.atRest && !this.#copies?.busy && !this.#parting?.size
     for (let index = 0; index < this.phases.length; index++) this.phases[index]!.settled(atRest)
   }
 

@@ -23,14 +23,17 @@ interface Kept {
 
 export class TokenStore {
   readonly #files: TokenFiles
+  readonly #changed: () => void
   /** By file name, the oldest first. */
   readonly #kept = new Map<string, Kept>()
   readonly #lost = new Map<string, SenseCode>()
   #bytes = 0
   #tokens = 0
 
-  constructor(files: TokenFiles) {
+  /** `changed` is called after each change of what `record` tells. */
+  constructor(files: TokenFiles, changed: () => void = () => {}) {
     this.#files = files
+    this.#changed = changed
   }
 
   /** Makes room for a copy of `bytes` at the cost of older ones. Rejects with `CopyFailed` when there is none. */
@@ -58,6 +61,7 @@ export class TokenStore {
     const name = tokenName(token)
     await this.#files.publish(draft, name)
     this.#kept.set(name, { ...o, bytes: draft.bytes, timer: this.#timer(name, o.timeoutMs) })
+    this.#changed()
   }
 
   /** The copy will not be completed. */
@@ -154,6 +158,7 @@ export class TokenStore {
     this.#lost.set(name, why)
     const [oldest] = this.#lost.keys()
     if (this.#lost.size > MAX_REMEMBERED && oldest !== undefined) this.#lost.delete(oldest)
+    this.#changed()
   }
 
   #free(bytes: number): void {

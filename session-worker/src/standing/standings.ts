@@ -5,7 +5,7 @@
  * Each state has a version, which the cells carry from the moment of the change: as long as the supervisor has not been told of that version, what it knows is old, and the
  * session counts as busy. So it may be told late, and of many changes at once, and a login waits for nothing.
  *
- * Left out: copies and tokens; a session that ever had any is busy for good.
+ * Left out: copies under way. A session is busy as long as it has one, and what is known of it afterwards is told like the rest.
  */
 import { serialize } from 'node:v8'
 import type { Requester } from '@scsipub/contract'

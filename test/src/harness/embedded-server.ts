@@ -8,8 +8,11 @@ import { createLog, Server, type ServerLimits } from '@scsipub/supervisor'
 import type { Test } from 'tap'
 import type { LogLine } from './server.js'
 
-export interface EmbeddedServer extends Pick<Server, 'changeDisks' | 'growDisk' | 'workers'> {
+export interface EmbeddedServer extends Pick<Server, 'changeDisks' | 'growDisk' | 'restartEngine' | 'workers'> {
   readonly port: number
+  /** `http://127.0.0.1:PORT` */
+  readonly api: string
+  readonly dataDir: string
   readonly log: readonly LogLine[]
 }
 
@@ -27,6 +30,8 @@ export interface EmbeddedOptions {
   /** Where session workers begin; as in `npm start` unless told. */
   readonly workerEntry?: URL
   readonly limits?: Partial<ServerLimits>
+  /** Further keys of the configuration, as environment variables. */
+  readonly env?: Readonly<Record<string, string>>
   /** Errors that may be logged, by event. */
   readonly expected?: RegExp
   /** The server ends by itself, for that reason. */
@@ -39,21 +44,23 @@ export interface EmbeddedOptions {
  */
 export async function withEmbeddedServer(
   t: Test,
-  { targets, workers = 2, port = 0, advertise, workerEntry, limits, expected, fails }: EmbeddedOptions,
+  { targets, workers = 2, port = 0, advertise, workerEntry, limits, env, expected, fails }: EmbeddedOptions,
   use: (server: EmbeddedServer) => Promise<void>,
 ): Promise<void> {
   const log: LogLine[] = []
   const failures: string[] = []
+  const dataDir = t.testdir()
   const server = await Server.start({
     config: loadConfig({
       env: {
-        SCSIPUB_DATADIR: t.testdir(),
+        SCSIPUB_DATADIR: dataDir,
         SCSIPUB_LISTEN_ISCSI: `127.0.0.1:${port}`,
         ...(advertise !== undefined && { SCSIPUB_ADVERTISE_ISCSI: advertise }),
         SCSIPUB_LISTEN_HTTP: '127.0.0.1:0',
         SCSIPUB_WORKERS: String(workers),
         SCSIPUB_TARGETS: JSON.stringify(targets),
         SCSIPUB_LOG_LEVEL: 'silent', // of the other threads, which write to standard output
+        ...env,
       },
     }),
     log: createLog('debug', { write: line => void log.push(JSON.parse(line) as LogLine) }),
@@ -66,9 +73,12 @@ export async function withEmbeddedServer(
   try {
     await use({
       port: Number(server.address.split(':').at(-1)),
+      api: `http://${server.httpAddress}`,
+      dataDir,
       log,
       changeDisks: (target, change) => server.changeDisks(target, change),
       growDisk: (target, lun, sizeBytes) => server.growDisk(target, lun, sizeBytes),
+      restartEngine: () => server.restartEngine(),
       workers: server.workers,
     })
   } finally {

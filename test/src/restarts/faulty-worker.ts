@@ -4,6 +4,8 @@ import { BroadcastChannel, threadId } from 'node:worker_threads'
 import run from '@scsipub/session-worker/main'
 import { CANNOT_START, POISON, WORKER_FAULTS, type WorkerFault, type WorkerOrder } from './worker-fault.js'
 
+const GROWN_BYTES = 200 << 20
+
 if (process.env[CANNOT_START] !== undefined) throw new Error('told not to start')
 
 const channel = new BroadcastChannel(WORKER_FAULTS)
@@ -13,7 +15,13 @@ channel.onmessage = (event: unknown) => {
 }
 channel.unref()
 
+const grown: Buffer[] = []
+
 function act(fault: WorkerFault, ms: number): void {
+  if (fault === 'grows') {
+    grown.push(Buffer.alloc(GROWN_BYTES))
+    return
+  }
   if (fault === 'throws') throw new Error('a fault of the worker')
   if (fault === 'spins') for (;;);
   if (fault === 'stops') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)

@@ -6,9 +6,10 @@ export const WORKER_FAULTS = 'faults of session workers'
  *   throws      an error that nobody catches, outside of any session
  *   heap        the heap is filled until there is none left
  *   spins       nothing comes back to the event loop
+ *   grows       it has 200 MiB more from now on
  *   stops       as spins, but without using the processor: as in a call of the kernel that does not return
  */
-export type WorkerFault = 'throws' | 'heap' | 'spins' | 'stops'
+export type WorkerFault = 'throws' | 'heap' | 'spins' | 'grows' | 'stops'
 
 /** `threadId`: of the worker that is meant. */
 export interface WorkerOrder {

@@ -29,6 +29,8 @@ interface LabOptions {
   readonly targets?: readonly object[]
   readonly workers?: number
   readonly limits?: Partial<ServerLimits>
+  /** Further keys of the configuration, as environment variables. */
+  readonly env?: Readonly<Record<string, string>>
   /** The server ends by itself, for that reason. */
   readonly fails?: RegExp
 }
@@ -41,7 +43,7 @@ export const TARGETS = [
 /** Starts a server and gives it to `use`; its log may tell of workers that died, and of no other error. */
 export async function withWorkerLab(
   t: Test,
-  { targets = TARGETS, workers = 2, limits, fails }: LabOptions,
+  { targets = TARGETS, workers = 2, limits, env, fails }: LabOptions,
   use: (lab: WorkerLab) => Promise<void>,
 ): Promise<void> {
   const threads = new Map<number, Worker>()
@@ -54,6 +56,7 @@ export async function withWorkerLab(
     workerEntry: new URL('./faulty-worker.js', import.meta.url),
     expected: /^(worker\.(died|failed|rests)|session\.failed)$/,
     ...(limits && { limits }),
+    ...(env && { env }),
     ...(fails && { fails }),
   }
   try {
