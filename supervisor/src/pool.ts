@@ -69,6 +69,10 @@ export class SessionPool {
   readonly #usable = new Map<number, WorkerLife>()
   readonly #created = new Set<number>()
   readonly #attached = new Map<number, WorkerLife>()
+  /** Threads that have said their first word: their slots are freed with them. */
+  readonly #heard = new Set<number>()
+  /** Workers that have died while they were being replaced, and have left no seat behind. */
+  readonly #seatless = new WeakSet<WorkerLife>()
   #waiting: (() => void)[] = []
   #closing = false
 
@@ -97,6 +101,11 @@ export class SessionPool {
     return [...this.#usable.values()]
   }
 
+  /** Slots that threads have, for tests. */
+  get slotsTaken(): number {
+    return this.#slots.taken
+  }
+
   /** The threads by their connections, for logs and tests: thread id → connections. */
   load(): Map<number, number> {
     return new Map([...this.#usable.values()].map(worker => [worker.threadId, worker.connections]))
@@ -119,6 +128,9 @@ export class SessionPool {
           this.#becomeUsable(seat, threadId)
         },
         failed: error => this.#failed(seat, error),
+        ended: threadId => {
+          if (!this.#heard.delete(threadId)) this.#slots.freeOf(threadId)
+        },
       })
       this.#seats.add(seat)
       this.#starting.set(seat, { resolve, reject })
@@ -129,12 +141,21 @@ export class SessionPool {
   async remove(worker: WorkerLife): Promise<void> {
     const seat = this.#seatOf(worker)
     worker.retiring = true
+    worker.removed = !worker.isGone
     this.#usable.delete(worker.threadId)
     if (seat) {
       this.#seats.delete(seat)
       await seat.close()
     }
     await worker.buried
+  }
+
+  /** A worker that was about to be replaced is not, since no other could be started. Where it has died meanwhile, its seat is filled as after any death. */
+  keep(worker: WorkerLife): void {
+    worker.retiring = false
+    if (!this.#seatless.delete(worker)) return
+    if (this.#seats.size === 0) this.#options.onFailure('no session worker is left')
+    else this.#return()
   }
 
   /** Runs a connection on `wanted`, or when that is gone on the worker that has the fewest; undefined when there is none at the moment. */
@@ -192,9 +213,9 @@ export class SessionPool {
       // It booted too late: its thread is being ended, and open ports would keep this one.
       ready.supervisorPort.close()
       ready.enginePort.close()
-      thread?.once('exit', () => this.#slots.free(ready.slot))
       return
     }
+    this.#heard.add(ready.threadId)
     const worker = new WorkerLife(ready, thread)
     thread?.once('error', () => this.#usable.delete(worker.threadId))
     worker.buried = worker.gone.then(() => this.#bury(worker))
@@ -244,9 +265,10 @@ export class SessionPool {
     this.#created.delete(worker.threadId)
     if (this.#closing) return
     const line = { threadId: worker.threadId, slot: worker.slot, connections: worker.connections }
-    if (worker.retiring && !seat) this.#options.log.info({ event: 'worker.retired', ...line })
+    if (worker.removed) this.#options.log.info({ event: 'worker.retired', ...line })
     else this.#options.log.error({ event: 'worker.died', ...line, why: worker.why })
-    if (seat && !worker.retiring && seat.deaths.strike()) this.#rest(seat, 'a session worker dies too often')
+    if (seat && worker.retiring) this.#leave(seat, worker)
+    else if (seat?.deaths.strike()) this.#rest(seat, 'a session worker dies too often')
     try {
       await this.#options.detach(worker)
       this.#slots.free(worker.slot)
@@ -270,6 +292,13 @@ export class SessionPool {
     this.#seats.delete(seat)
     void seat.close()
     starting.reject(new Error(why))
+  }
+
+  /** Another seat has been made for the one that comes after this worker. */
+  #leave(seat: WorkerSeat, worker: WorkerLife): void {
+    this.#seats.delete(seat)
+    this.#seatless.add(worker)
+    void seat.close()
   }
 
   /** A seat is empty for a while. The server cannot go on when all are. */

@@ -25,6 +25,8 @@ export class WorkerLife {
   connections = 0
   /** It is about to be replaced: no connection is begun here any more. */
   retiring = false
+  /** It was ended by the pool, which had no need of it any more: it has not died. */
+  removed = false
   /** Settles when the thread is no more. */
   readonly gone: Promise<void>
   /** Settles when, after that, the engine has forgotten it and its slot is free. */

@@ -18,6 +18,8 @@ export interface SeatEvents {
   created(threadId: number): void
   /** A thread has died without a task, which is how one that cannot even start is seen. */
   failed(error: Error): void
+  /** A thread is no more, whether it had said anything or not. All that it had said was heard before. */
+  ended(threadId: number): void
 }
 
 /** `npm start` keeps the young generations of all threads small; these carry the sessions, and get more. */
@@ -34,8 +36,11 @@ export class WorkerSeat {
   /** Nobody will sit here any more. */
   closing = false
   readonly #piscina: Piscina<ConnectionTask, unknown>
+  readonly #events: SeatEvents
+  readonly #followed = new WeakSet<object>()
 
   constructor(entry: URL, workerData: SessionWorkerData, events: SeatEvents) {
+    this.#events = events
     this.#piscina = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: 1,
@@ -55,6 +60,19 @@ export class WorkerSeat {
       events.ready(message, thread as Worker | undefined)
     })
     this.#piscina.on('error', (error: Error) => events.failed(error))
+    // Piscina starts the next thread in the same turn in which it drops one.
+    this.#piscina.on('workerDestroy', () => queueMicrotask(() => this.#follow()))
+    this.#follow()
+  }
+
+  /** Every thread is followed to its exit, also one that never says a word. */
+  #follow(): void {
+    for (const thread of this.#piscina.threads) {
+      if (this.#followed.has(thread)) continue
+      this.#followed.add(thread)
+      const { threadId } = thread // it is -1 afterwards
+      thread.once('exit', () => this.#events.ended(threadId))
+    }
   }
 
   /** Whether there is a thread, booted or not. */

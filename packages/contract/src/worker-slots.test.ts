@@ -16,3 +16,13 @@ t.test('more workers than slots are refused', async t => {
   for (let thread = 1; thread <= MAX_WORKER_SLOTS; thread++) slots.claim(thread)
   t.throws(() => slots.claim(99), /all 64 worker slots are taken/)
 })
+
+t.test('what a thread has claimed is freed by its number, and nothing else', async t => {
+  const slots = new WorkerSlots()
+  slots.claim(11)
+  const other = slots.claim(12)
+  slots.freeOf(11)
+  slots.freeOf(13)
+  t.equal(slots.taken, 1)
+  t.not(slots.claim(14), other)
+})

@@ -1,7 +1,7 @@
 /**
  * Which session worker has which slot. A worker claims one when it boots, by a compare-and-set on shared memory, so
  * that it can do I/O before anybody has answered it; the supervisor frees the slot when the worker is gone and the
- * storage engine has forgotten it.
+ * storage engine has forgotten it, or when a thread is gone that nobody has heard of.
  */
 import { MAX_WORKER_SLOTS } from './control-block.js'
 
@@ -24,5 +24,15 @@ export class WorkerSlots {
 
   free(slot: number): void {
     Atomics.store(this.#words, slot, 0)
+  }
+
+  /** Frees what a thread that is gone has claimed without telling anybody, if anything. */
+  freeOf(threadId: number): void {
+    for (let slot = 0; slot < MAX_WORKER_SLOTS; slot++) Atomics.compareExchange(this.#words, slot, threadId, 0)
+  }
+
+  /** How many are taken. */
+  get taken(): number {
+    return this.#words.filter(threadId => threadId !== 0).length
   }
 }

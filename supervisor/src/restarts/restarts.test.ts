@@ -23,7 +23,14 @@ function lab(_: Test, workers = 3): Lab {
   const shared = createWorkerCounters()
   const roster = new WorkerRoster<RosterWorker>(workers, slot => new WorkerCounters(shared, slot))
   for (let slot = 0; slot < workers; slot++)
-    roster.joined({ threadId: slot + 10, slot, connections: 0, retiring: false, gone: new Promise(() => {}) })
+    roster.joined({
+      threadId: slot + 10,
+      slot,
+      connections: 0,
+      retiring: true,
+      removed: true,
+      gone: new Promise(() => {}),
+    })
   const lines: Line[] = []
   const log = createLog('info', { write: text => void lines.push(JSON.parse(text) as Line) })
   const replaced: number[] = []

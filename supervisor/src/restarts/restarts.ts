@@ -124,7 +124,8 @@ export class Restarts<W extends RosterWorker = RosterWorker> {
     // It has just died: another one is on its way, and is as new as can be.
     if (!worker) return { moved: 0, dropped: 0, pausesMs: [] }
     const done = await replace(worker)
-    this.#totals.workers[reason]++
+    // One that has died meanwhile was not restarted as planned.
+    if (worker.removed) this.#totals.workers[reason]++
     this.#totals.moved += done.moved
     this.#totals.dropped += done.dropped
     this.#pauses.add(done.pausesMs)

@@ -7,6 +7,7 @@ import { WorkerRoster } from './worker-roster.js'
 class Stub {
   connections = 0
   retiring = false
+  removed = false
   readonly threadId: number
   readonly slot: number
   readonly gone: Promise<void>
@@ -40,7 +41,7 @@ t.test('a worker that is replaced gives its number to the one that stood by', as
   all.joined(third)
   t.same(threads(all), [1, 2], 'the third stands by')
   t.equal(all.numberOf(third), undefined)
-  first.retiring = true
+  first.removed = true
   first.end()
   await settled()
   t.same(threads(all), [3, 2])
@@ -61,6 +62,18 @@ t.test('one that dies leaves its number empty until the next comes, and is count
   t.match(all.place(1), { replaced: 0, died: 1, since: undefined, health: undefined })
   all.joined(new Stub(7))
   t.same(threads(all), [1, 7])
+})
+
+t.test('one that dies while it is being replaced is counted as dead, and the one that stood by follows it', async t => {
+  const { roster: all } = roster(1)
+  const [first, second] = [new Stub(1), new Stub(2)]
+  all.joined(first)
+  all.joined(second)
+  first.retiring = true
+  first.end()
+  await settled()
+  t.same(threads(all), [2])
+  t.match(all.place(0), { replaced: 0, died: 1 })
 })
 
 t.test('one that goes while it stands by is forgotten', async t => {

@@ -8,7 +8,7 @@ import { sumOfCounts, type WorkerCounters, type WorkerCounts, type WorkerHealth 
 import type { WorkerLife } from '../worker-life.js'
 
 /** What the roster has to know of a worker. */
-export type RosterWorker = Pick<WorkerLife, 'threadId' | 'slot' | 'connections' | 'retiring' | 'gone'>
+export type RosterWorker = Pick<WorkerLife, 'threadId' | 'slot' | 'connections' | 'retiring' | 'removed' | 'gone'>
 
 /** Who serves under a number, and since when; `worker` is undefined while there is nobody. */
 export interface Place<W extends RosterWorker = WorkerLife> {
@@ -82,7 +82,7 @@ export class WorkerRoster<W extends RosterWorker = WorkerLife> {
     if (!seat || this.#closed) return
     seat.past = sumOfCounts([seat.past, this.#countersOf(worker.slot).counts])
     seat.sitter = undefined
-    if (worker.retiring) seat.replaced++
+    if (worker.removed) seat.replaced++
     else seat.died++
     this.#seat()
   }
