@@ -152,6 +152,7 @@ export class Assembly {
       leases: () => this.leases,
       stateFault: fault,
       replace: this.workers.replace,
+      clock: this.limits.clock,
     })
     this.#undo.push(async () => {
       await this.operations.stop()
@@ -263,6 +264,7 @@ export class Assembly {
       engine,
       leases: () => this.leases,
       quotaBytes: config.free.quotaBytes,
+      keptMs: this.limits.keptMs,
       advertise: config.advertise.iscsi,
       log,
     })
@@ -308,6 +310,7 @@ export class Assembly {
     const goOn = await takeSessions(estate.sessions, { pool, host, controls: engine.controls(), log })
     await succession?.adopted()
     await goOn()
+    this.logins.inherit(estate, engine.anonymous())
     await this.leases.start(estate.attached)
     this.access.import(estate.proofs)
   }

@@ -152,6 +152,12 @@ export class Engine {
     return Object.fromEntries(blocks)
   }
 
+  /** The disks that end with a session, of those that are open, likewise. */
+  anonymous(): string[] {
+    const specs = this.#ledger.records.map(({ descriptor }) => descriptor.spec)
+    return specs.filter(({ persistence }) => persistence === 'ephemeral').map(({ volumeId }) => volumeId)
+  }
+
   /** Ends the thread in the middle of whatever it does, and starts another. */
   async restart(why: string): Promise<void> {
     this.#wanted ??= 'again'

@@ -24,6 +24,7 @@ import { type NexusRegistry, nexusKey } from './nexus-registry.js'
 import { partyOf } from './peer.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
 import { grantOf, type Target, volumeSpec } from './targets.js'
+import type { Estate } from './upgrade/estate.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
 /** What a connection asks while it logs in, or in discovery. */
@@ -43,6 +44,8 @@ export interface LoginParts {
   readonly engine: Pick<Engine, 'ask'>
   readonly leases: () => Pick<Leases, 'available' | 'attach' | 'detach'>
   readonly quotaBytes: number
+  /** How long anonymous disks are kept after a fault of ours; see `KeptDisks`. */
+  readonly keptMs?: number | undefined
   readonly advertise: Address | undefined
   readonly log: Log
 }
@@ -57,7 +60,9 @@ export class Logins {
 
   constructor(parts: LoginParts) {
     this.#parts = parts
-    this.#kept = new KeptDisks({ ...parts, destroy: volumeIds => this.#destroy(volumeIds) })
+    const { admission, log, keptMs } = parts
+    const destroy = (volumeIds: readonly string[]) => this.#destroy(volumeIds)
+    this.#kept = new KeptDisks({ admission, log, destroy, ...(keptMs !== undefined && { keptMs }) })
   }
 
   get draining(): boolean {
@@ -68,6 +73,21 @@ export class Logins {
   drain(): void {
     this.#draining = true
     this.#kept.close()
+  }
+
+  /** Disks that wait for their initiators. */
+  get kept(): Pick<KeptDisks, 'export'> {
+    return this.#kept
+  }
+
+  /**
+   * Goes on with the disks that another process kept. `anonymous`: all that are open and nobody else's. Those that no session has, of `sessions`, were about to be
+   * destroyed there.
+   */
+  inherit({ kept, sessions }: Pick<Estate, 'kept' | 'sessions'>, anonymous: readonly string[]): void {
+    this.#kept.import(kept)
+    const wanted = new Set([...kept, ...sessions.sessions].flatMap(({ volumeIds }) => volumeIds))
+    this.#destroy(anonymous.filter(volumeId => !wanted.has(volumeId)))
   }
 
   /** Answers one request of a connection; the value is the reply. */

@@ -33,6 +33,8 @@ export interface OperationsParts {
   /** What is wrong with the state store, in words. */
   readonly stateFault: () => string | undefined
   readonly replace: (worker: WorkerLife) => Promise<Replacement>
+  /** For planned restarts, in milliseconds since 1970; the machine's unless told. */
+  readonly clock?: (() => number) | undefined
 }
 
 export class Operations {
@@ -62,7 +64,8 @@ export class Operations {
       log,
     })
     this.#memory.start()
-    this.#schedule = new RestartSchedule(config.restarts, () => this.restarts.restart({ reason: 'schedule' }))
+    const restart = () => this.restarts.restart({ reason: 'schedule' })
+    this.#schedule = new RestartSchedule(config.restarts, restart, parts.clock)
   }
 
   /** For `GET /api/admin/workers`. */

@@ -32,6 +32,10 @@ export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
   readonly engine?: Partial<EngineLimits>
   /** How long a worker that dies too often, or cannot start, is not started again. */
   readonly restMs: number
+  /** How long anonymous disks are kept after a fault of ours. */
+  readonly keptMs?: number
+  /** The clock of planned restarts, in milliseconds since 1970. */
+  readonly clock?: () => number
 }
 
 /** Fit for a machine that is busy with other things. */

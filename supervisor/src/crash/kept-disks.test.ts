@@ -53,6 +53,22 @@ t.test('kept disks count like sessions of their party, and give way when one of 
   t.match(admission.admit(PEER), { why: /too many sessions of one address/ })
 })
 
+t.test('another process keeps them for the rest of their time, and counts them', async t => {
+  const before = lab(10_000)
+  before.kept.keep('a', { volumeIds: ['v1', 'v2'], peerAddress: PEER })
+  await setTimeout(30)
+  const estate = before.kept.export()
+  t.match(estate, [{ nexus: 'a', volumeIds: ['v1', 'v2'], peerAddress: PEER }])
+  t.ok(estate[0]!.leftMs < 9_980 && estate[0]!.leftMs > 5_000, `${estate[0]!.leftMs} ms are left`)
+  const { admission, kept, destroyed } = lab()
+  kept.import([...structuredClone(estate), { nexus: 'b', volumeIds: ['v3'], peerAddress: PEER, leftMs: 20 }])
+  admission.connect(PEER)
+  t.match(admission.admit(PEER), { why: /too many sessions of one address/ }, 'both count')
+  await setTimeout(60)
+  t.same(destroyed, ['v3'], 'its time was over')
+  t.same(kept.take('a'), ['v1', 'v2'])
+})
+
 t.test('disks of others do not give way', async t => {
   const { admission, kept, destroyed } = lab()
   kept.keep('a', { volumeIds: ['v1'], peerAddress: '198.51.100.7' })

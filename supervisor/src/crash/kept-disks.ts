@@ -2,6 +2,8 @@
  * Anonymous disks whose session has ended by a fault of ours: kept for the same nexus (initiator name, ISID, target, and the party that it came from), which finds its
  * data at its next login, and destroyed when it does not come in time.
  *
+ * The time goes on when another process takes over.
+ *
  * Meanwhile they count against the caps like the sessions that they had, so that nobody has more disks by way of our faults; but a login that would be refused for
  * that has them give way, the oldest first.
  */
@@ -24,6 +26,13 @@ interface Kept {
   readonly volumeIds: readonly string[]
   readonly peerAddress: string
   readonly timer: NodeJS.Timeout
+  readonly untilMs: number
+}
+
+/** A disk on its way to another process, as plain data. `leftMs`: for how long it is still kept. */
+export interface KeptEstate extends Pick<Kept, 'volumeIds' | 'peerAddress'> {
+  readonly nexus: string
+  readonly leftMs: number
 }
 
 export class KeptDisks {
@@ -43,11 +52,28 @@ export class KeptDisks {
   keep(nexus: string, { volumeIds, peerAddress }: Pick<Kept, 'volumeIds' | 'peerAddress'>): boolean {
     if (this.#closed || volumeIds.length === 0) return false
     this.#drop(nexus, 'another one took its place')
-    const timer = setTimeout(() => this.#drop(nexus, 'nobody came for it'), this.#parts.keptMs ?? KEPT_MS).unref()
-    this.#kept.set(nexus, { volumeIds, peerAddress, timer })
-    this.#parts.admission.keep(peerAddress)
+    this.#add({ nexus, volumeIds, peerAddress, leftMs: this.#parts.keptMs ?? KEPT_MS })
     this.#parts.log.info({ event: 'disk.kept', volumes: volumeIds })
     return true
+  }
+
+  /** What another process goes on with. */
+  export(): KeptEstate[] {
+    const now = performance.now()
+    return [...this.#kept].map(([nexus, { volumeIds, peerAddress, untilMs }]) => {
+      return { nexus, volumeIds, peerAddress, leftMs: Math.max(0, untilMs - now) }
+    })
+  }
+
+  /** Goes on with what another process has kept. */
+  import(kept: readonly KeptEstate[]): void {
+    for (const one of kept) this.#add(one)
+  }
+
+  #add({ nexus, volumeIds, peerAddress, leftMs }: KeptEstate): void {
+    const timer = setTimeout(() => this.#drop(nexus, 'nobody came for it'), leftMs).unref()
+    this.#kept.set(nexus, { volumeIds, peerAddress, timer, untilMs: performance.now() + leftMs })
+    this.#parts.admission.keep(peerAddress)
   }
 
   /** Gives the disks back, and what they count. */

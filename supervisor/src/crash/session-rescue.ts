@@ -146,9 +146,11 @@ export class SessionRescue {
 
   /** What was put together and cannot begin is ended by its new worker. */
   #abandon(survivors: readonly Survivor[], why: string): void {
-    for (const { connections } of survivors)
+    for (const { session, connections } of survivors) {
+      session.fault ??= why
       for (const { id, worker } of connections)
         worker?.tell({ kind: 'connection.end', connectionId: id, outcome: 'dropped', why })
+    }
   }
 
   async #adopt({ record, controls, connections }: Survivor): Promise<Adopted | undefined> {

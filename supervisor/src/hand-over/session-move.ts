@@ -158,7 +158,8 @@ export function expectNext(connection: HostedConnection): Expected {
     },
     continue: following => settle(following),
     drop: why => {
-      if (!next.taken) forget()
+      if (next.taken) connection.session.fault ??= why
+      else forget()
       settle({ outcome: 'dropped', why })
     },
   }

@@ -14,7 +14,7 @@ import type { WorkerLife } from '../worker-life.js'
 import { moveSession } from './session-move.js'
 
 export interface ReplacementParts {
-  readonly pool: Pick<SessionPool, 'add' | 'remove' | 'workers'>
+  readonly pool: Pick<SessionPool, 'add' | 'remove' | 'keep' | 'workers'>
   readonly host: Pick<SessionHost, 'unitOf' | 'continueOn' | 'sessionsOn' | 'end' | 'isLive'>
   readonly log: Pick<Log, 'info' | 'warn' | 'debug'>
   readonly limits?: Partial<ReplacementLimits>
@@ -53,7 +53,7 @@ export async function replaceWorker(worker: WorkerLife, parts: ReplacementParts)
   try {
     next = await pool.add()
   } catch (error) {
-    worker.retiring = false
+    pool.keep(worker)
     throw error
   }
   const replacement = new Emptying(worker, next, parts)
@@ -127,6 +127,7 @@ class Emptying {
   async #drop(session: Session): Promise<void> {
     this.dropped++
     const why = `it was busy for ${this.#limits.deadlineMs} ms while its worker had to be replaced`
+    session.fault ??= why
     this.#parts.log.warn({ event: 'session.dropped', sessionId: session.id, why })
     await this.#parts.host.end(session.id, 'dropped', why)
   }

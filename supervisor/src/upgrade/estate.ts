@@ -18,12 +18,13 @@
  */
 import type { EngineExport } from '@scsipub/contract'
 import type { ChapJudge } from '../chap-judge.js'
+import type { KeptEstate } from '../crash/kept-disks.js'
 import type { PenaltyEstate } from '../login-penalty.js'
 import type { NexusEstate } from '../nexus-registry.js'
 import type { LinkMessage } from './link.js'
 import type { SessionsEstate } from './sessions-estate.js'
 
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** What has to be the same in both, as their configurations have it. */
 export interface Terms {
@@ -59,6 +60,8 @@ export interface Estate {
   /** Sessions of leases. */
   readonly attached: readonly (readonly [sessionId: number, leaseId: string])[]
   readonly sessions: SessionsEstate
+  /** Anonymous disks that wait for their initiators. */
+  readonly kept: readonly KeptEstate[]
 }
 
 export interface EstateMessage extends LinkMessage {

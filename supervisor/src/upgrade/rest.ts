@@ -9,6 +9,7 @@ import type { Leases } from '../leases/leases.js'
 import type { Listener } from '../listener.js'
 import type { Log } from '../log.js'
 import type { LoginPenalty } from '../login-penalty.js'
+import type { Logins } from '../logins.js'
 import type { NexusRegistry } from '../nexus-registry.js'
 import type { Estate } from './estate.js'
 import { RestingSessions, type RestingSessionsParts } from './resting-sessions.js'
@@ -20,6 +21,7 @@ export interface RestParts extends RestingSessionsParts {
   readonly engine: Pick<Engine, 'export' | 'resume'>
   readonly registry: Pick<NexusRegistry, 'export'>
   readonly access: Pick<Access, 'export'>
+  readonly logins: Pick<Logins, 'kept'>
   readonly penalties: { readonly logins: LoginPenalty; readonly http: LoginPenalty }
   /** Of session workers. */
   readonly restarts: { readonly running: readonly number[] | undefined }
@@ -77,6 +79,7 @@ export async function rest(parts: RestParts): Promise<Resting> {
       penalties: { logins: parts.penalties.logins.export(), http: parts.penalties.http.export() },
       attached: parts.leases.attached(),
       sessions: await sessions.estate(),
+      kept: parts.logins.kept.export(),
     }
     const { size: moved, askedToLogInAgain } = sessions
     parts.log.info({ event: 'server.rests', sessions: moved, askedToLogInAgain })

@@ -116,6 +116,10 @@ export class RestingSessions {
     log.warn({ event: 'upgrade.sessions.busy', sessions: busy, why: 'they are asked to log in again' })
     pool.tellAll({ kind: 'worker.drain', deadlineMs: LOGOUT_MS, why: 'the server is upgraded' })
     const resting = new Set(this.#units.flatMap(({ connections }) => connections))
+    // An anonymous disk is there when its initiator logs in again.
+    for (const session of pool.workers.flatMap(worker => host.sessionsOn(worker)))
+      if (![...session.connections].some(connection => resting.has(connection)))
+        session.fault ??= 'it could not be handed over to another process'
     if (await host.untilOnly(resting, LOGOUT_MS + CUT_MS)) return
     host.cutAllBut(resting)
     if (!(await host.untilOnly(resting, CUT_MS))) throw new Error('sessions do not end')

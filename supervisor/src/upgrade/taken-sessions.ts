@@ -36,6 +36,7 @@ export async function takeSessions(estate: SessionsEstate, parts: TakenSessionsP
     const adoption = { moveId: nextMoveId(), record: unit.record, controls: parts.controls, connections }
     const adopted = await adoptSomewhere(adoption, rotated(workers, first), parts)
     for (const end of adopted?.ends ?? []) end.catch(() => {}) // whoever follows the connection hears of it
+    if (!adopted) for (const { session } of connections) session.fault ??= DROPPED.why
     begin.push(async () => {
       for (const [index, connection] of connections.entries())
         void host.follow(connection, adopted?.ends[index] ?? Promise.resolve(DROPPED))
