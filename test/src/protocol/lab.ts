@@ -151,7 +151,7 @@ const NOT_OF_VOLUMES = ['config.json', 'lock']
 const NOT_OF_VOLUMES_FOLDERS = ['catalog', 'state', 'leases']
 
 /** Files that belong to volumes. */
-export function volumeFiles(server: Server): string[] {
+export function volumeFiles(server: Pick<Server, 'dataDir'>): string[] {
   return filesBelow(server.dataDir)
     .filter(path => !NOT_OF_VOLUMES_FOLDERS.some(folder => path.startsWith(join(server.dataDir, folder))))
     .sort()

@@ -26,7 +26,7 @@ export interface Answer<T> {
 }
 
 /** Asks the API. */
-async function call<T>(server: Server, token: string, what: string, body?: object): Promise<Answer<T>> {
+async function call<T>(server: Pick<Server, 'api'>, token: string, what: string, body?: object): Promise<Answer<T>> {
   const [method = '', path = ''] = what.split(' ')
   const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) }
   const response = await fetch(`${server.api}${path}`, {
@@ -46,7 +46,7 @@ export class Tenant {
     this.#key = key
   }
 
-  static async make(server: Server): Promise<Tenant> {
+  static async make(server: Pick<Server, 'api'>): Promise<Tenant> {
     const made = await call<{ api_key: string }>(server, TOKEN, 'POST /api/admin/accounts', {
       name: 'tests',
       tier: 'paid',
@@ -55,18 +55,18 @@ export class Tenant {
     return new Tenant(made.body.api_key)
   }
 
-  ask<T>(server: Server, what: string, body?: object): Promise<Answer<T>> {
+  ask<T>(server: Pick<Server, 'api'>, what: string, body?: object): Promise<Answer<T>> {
     return call(server, this.#key, what, body)
   }
 
   /** A new lease: one blank LUN of 1 MiB unless told. */
-  async lease(server: Server, body: object = { luns: [{ size_bytes: MIB }] }): Promise<Leased> {
+  async lease(server: Pick<Server, 'api'>, body: object = { luns: [{ size_bytes: MIB }] }): Promise<Leased> {
     const made = await this.ask<Leased>(server, 'POST /api/sessions', body)
     if (made.status !== 201) throw new Error(`no session: ${JSON.stringify(made)}`)
     return made.body
   }
 
-  async show(server: Server, { id }: Pick<Leased, 'id'>): Promise<Leased | undefined> {
+  async show(server: Pick<Server, 'api'>, { id }: Pick<Leased, 'id'>): Promise<Leased | undefined> {
     const { status, body } = await this.ask<Leased>(server, `GET /api/sessions/${id}`)
     return status === 200 ? body : undefined
   }
@@ -78,7 +78,7 @@ export function loginTo(lease: Leased, more: LoginOptions = {}): LoginOptions {
 }
 
 /** Logs in to a lease; the caller closes it. */
-export function logIn(server: Server, lease: Leased, more: LoginOptions = {}): Promise<Initiator> {
+export function logIn(server: Pick<Server, 'port'>, lease: Leased, more: LoginOptions = {}): Promise<Initiator> {
   return Initiator.login(portal(server), loginTo(lease, more))
 }
 

@@ -1,6 +1,6 @@
 // A server in this process, whose storage engine can be ended in all the ways in which a thread ends.
 
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -19,6 +19,8 @@ export type Line = Record<string, unknown> & { readonly event?: string }
 export interface LabOptions {
   readonly dataDir?: string
   readonly engine?: NonNullable<ServerLimits['engine']>
+  /** Further keys of the configuration. */
+  readonly config?: object
 }
 
 export class EngineLab {
@@ -59,6 +61,7 @@ export class EngineLab {
       workers: 2,
       log: { level: 'silent' }, // of the other threads, which write to standard output
       targets: [{ name: 'shared', auth: 'none', luns }],
+      ...o.config,
     }
     writeFileSync(path, JSON.stringify(file))
     const config = loadConfig({ path, env: {} })
@@ -77,6 +80,29 @@ export class EngineLab {
   get portal(): PortalAddress {
     const [host, port] = this.server.address.split(':') as [string, string]
     return { host, port: Number(port) }
+  }
+
+  /** `http://127.0.0.1:PORT` */
+  get api(): string {
+    return `http://${this.server.httpAddress}`
+  }
+
+  get port(): number {
+    return this.portal.port
+  }
+
+  /** Descriptors and mappings of files in the data directory. */
+  held(): { descriptors: number; mappings: number } {
+    const links = readdirSync('/proc/self/fd').map(fd => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`)
+      } catch {
+        return '' // it has gone meanwhile
+      }
+    })
+    const maps = readFileSync('/proc/self/maps', 'utf8').split('\n')
+    const ours = (text: string) => text.includes(this.dataDir) && !text.includes('/state/')
+    return { descriptors: links.filter(ours).length, mappings: maps.filter(ours).length }
   }
 
   /** Has the engine's thread end, or stand still. */

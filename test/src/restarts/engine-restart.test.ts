@@ -1,7 +1,6 @@
 // The storage engine's thread dies while sessions write, flush, compare, reserve and fence: they wait, and go on. No connection is lost, nothing that was acknowledged is
 // undone, nothing is done twice.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { Dice } from '../chaos/dice.js'
@@ -56,7 +55,7 @@ async function settle(t: Test, lab: EngineLab, load: Load): Promise<void> {
 await t.test(`the engine is ended ${ROUNDS} times at any moment, seed ${SEED}`, async t => {
   await EngineLab.with(t, {}, async lab => {
     const { load, pinger } = await fullLoad(lab)
-    const before = held(lab)
+    const before = lab.held()
     const dice = new Dice(SEED)
     for (let round = 0; round < ROUNDS && !load.failed; round++) {
       await setTimeout(dice.between(0, 400))
@@ -67,7 +66,7 @@ await t.test(`the engine is ended ${ROUNDS} times at any moment, seed ${SEED}`, 
         await until('all go on', () => load.failed || all(load, (actor, at) => actor.steps > steps[at]!))
     }
     await setTimeout(200)
-    const after = held(lab)
+    const after = lab.held()
     t.ok(
       after.descriptors <= before.descriptors + SLACK,
       `descriptors: ${before.descriptors}, then ${after.descriptors}`,
@@ -108,20 +107,6 @@ await t.test('an engine that ends again and again ends the server, with the reas
     t.match(lab.failures, [/thrown on purpose; it has ended 3 times within 60 s/])
   })
 })
-
-/** Descriptors and mappings of files in the data directory. */
-function held({ dataDir }: EngineLab): { descriptors: number; mappings: number } {
-  const links = readdirSync('/proc/self/fd').map(fd => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return '' // it has gone meanwhile
-    }
-  })
-  const maps = readFileSync('/proc/self/maps', 'utf8').split('\n')
-  const ours = (text: string) => text.includes(dataDir) && !text.includes('/state/')
-  return { descriptors: links.filter(ours).length, mappings: maps.filter(ours).length }
-}
 
 function all(load: Load, holds: (actor: Actor, at: number) => boolean): boolean {
   return load.actors.every(holds)

@@ -1,6 +1,7 @@
 // The storage engine as it ships, in a thread that ends as threads of ours might, when a test says so.
 
 import { BroadcastChannel } from 'node:worker_threads'
+import { countSteps } from './engine-steps.js'
 import { FAULTS, type Fault } from './fault.js'
 
 const channel = new BroadcastChannel(FAULTS)
@@ -13,4 +14,5 @@ channel.onmessage = event => {
   for (;;) kept.push(new Array(1000).fill(kept.length))
 }
 
+countSteps()
 await import('@scsipub/storage-engine/main')
