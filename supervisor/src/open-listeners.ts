@@ -11,6 +11,7 @@ import { readinessOf } from './http/readiness.js'
 import type { Leases } from './leases/leases.js'
 import { type ListenAt, Listener } from './listener.js'
 import type { LoginPenalty } from './login-penalty.js'
+import type { Logins } from './logins.js'
 import type { Operations } from './operations.js'
 import type { SessionPool } from './pool.js'
 import type { ServerLimits, ServerOptions } from './server-options.js'
@@ -25,6 +26,7 @@ interface Behind {
   readonly directory: TargetDirectory
   readonly leases: Leases
   readonly engine: Engine
+  readonly logins: Pick<Logins, 'draining'>
   readonly pool: SessionPool
   readonly host: SessionHost
   readonly operations: Operations
@@ -37,7 +39,7 @@ interface Behind {
 
 /** `fd`: a socket that listens already. @throws Error with one line for the operator when the address cannot be used */
 export async function openHttp(fd: number | undefined, parts: Behind): Promise<HttpListener> {
-  const { leases, catalog, directory, store, operations, engine, pool, limits, stateFault } = parts
+  const { leases, catalog, directory, store, operations, engine, pool, limits, logins, stateFault } = parts
   const { config, log, onStopRequest, upgrade } = parts.options
   const accounts = new Accounts({ store, log })
   const penalty = parts.penalties.http
@@ -61,7 +63,7 @@ export async function openHttp(fd: number | undefined, parts: Behind): Promise<H
     },
     portal: () => ({ advertise: config.advertise.iscsi, listens: parts.listener().address }),
     upgrade,
-    readiness: readinessOf({ stateFault, engine, pool, workers: config.workers }),
+    readiness: readinessOf({ stateFault, engine, pool, workers: config.workers, draining: () => logins.draining }),
   })
 }
 

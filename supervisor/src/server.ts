@@ -88,7 +88,7 @@ export class Server {
     return true
   }
 
-  /** No new login: who tries is told to do so later, which initiators do. No new connection of HTTP. */
+  /** No new login: who tries is told to do so later, which initiators do. Calls of HTTP are told so, too. */
   stopAccepting(): void {
     void this.#parts.operations.stop()
     this.#parts.logins.drain()

@@ -52,6 +52,18 @@ t.test('what is no number of a worker never gets to the server; a refusal is exi
   })
 })
 
+t.test('a restart that is refused for another reason says which, and by what to tell it', async t => {
+  for (const [code, status, detail] of [
+    ['restart-running', 409, 'a restart is under way, at worker 0; wait until it is over'],
+    ['worker-cannot-start', 503, 'worker 0 goes on as it was: no memory for a thread'],
+    ['stopping', 503, 'the server is about to stop'],
+  ] as const) {
+    const { url } = await serverThat(t, json({ detail, code }, status, 'application/problem+json'))
+    const { code: exit, out, err } = await scsipub(['workers', 'restart', '--server', url], ADMIN)
+    t.same({ exit, out, err }, { exit: 2, out: '', err: `scsipub: ${detail} (${code})\n` })
+  }
+})
+
 t.test('drain says what comes', async t => {
   const { url, seen } = await serverThat(t, json({ sessions: 3, deadline_ms: 10_000 }, 202))
   const { code, out } = await scsipub(['drain', '--server', url], ADMIN)

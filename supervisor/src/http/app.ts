@@ -45,7 +45,7 @@ export async function createApp(log: Log, addCalls: (app: Api) => void, gate?: R
     const to = await gate?.enter(left => (reply.raw.closed ? left() : reply.raw.once('close', left)))
     if (to) await forward(request, reply, to)
   })
-  refuseWhenStopping(app) // after the gate: a listener that is held does not listen either
+  refuseWhenStopping(app, gate) // after the gate: a listener that is held does not listen either
   app.addHook('onResponse', async (request, reply) => {
     const { method, id: requestId } = request
     const ms = Math.round(reply.elapsedTime)
@@ -85,10 +85,11 @@ function warningsOf(log: Log): FastifyBaseLogger {
   return log.child({ event: 'http.warning' }, { level: log.isLevelEnabled('warn') ? 'warn' : 'silent' })
 }
 
-/** Who has a connection still when the listener is closed may not begin anything with it. */
-function refuseWhenStopping(app: Api): void {
-  app.addHook('onRequest', async () => {
-    if (!app.server.listening)
+/** Nothing is begun any more, and nothing at all by who has a connection still when the listener is closed. */
+function refuseWhenStopping(app: Api, gate: RequestGate | undefined): void {
+  app.addHook('onRequest', async request => {
+    const refused = gate?.stopping && !request.routeOptions.config.servedWhileStopping
+    if (refused || !app.server.listening)
       throw new Problem('stopping', 'nothing is begun any more', { headers: { connection: 'close' } })
   })
 }

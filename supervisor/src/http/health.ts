@@ -12,13 +12,14 @@ export type Readiness = () => Promise<ProblemItem[]> | ProblemItem[]
 
 const Well = record({ status: Type.Literal('ok') })
 const tags = ['health']
+const config = { servedWhileStopping: true }
 
 export function addHealth(app: Api, readiness: Readiness): void {
   const alive = { tags, summary: 'Is the process alive?', response: { 200: Well } }
-  app.get('/healthz', { schema: alive }, () => ({ status: 'ok' as const }))
+  app.get('/healthz', { schema: alive, config }, () => ({ status: 'ok' as const }))
 
   const ready = { tags, summary: 'Can disks be had?', response: { 200: Well, ...problems('not-ready') } }
-  app.get('/readyz', { schema: ready }, async () => {
+  app.get('/readyz', { schema: ready, config }, async () => {
     const errors = await readiness()
     if (errors.length > 0) throw new Problem('not-ready', errors.map(({ detail }) => detail).join('; '), { errors })
     return { status: 'ok' as const }

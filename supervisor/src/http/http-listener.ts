@@ -79,14 +79,14 @@ export class HttpListener {
     if (this.#boundTo) this.#gate.forward(this.#boundTo)
   }
 
-  /** No new connection; requests that are under way go on. */
+  /** From now on calls are told that the server stops; those that are under way go on, and who watches is answered. */
   stopAccepting(): void {
-    this.#closed ??= this.#app.close()
+    this.#gate.stopping = true
   }
 
-  /** Settles when no request is under way; those that take too long are cut off. */
+  /** No new connection. Settles when no request is under way; those that take too long are cut off. */
   async close(): Promise<void> {
-    this.stopAccepting()
+    this.#closed ??= this.#app.close()
     this.#streams.close()
     const cut = setTimeout(() => this.#app.server.closeAllConnections(), DRAIN_MS)
     await this.#closed

@@ -13,7 +13,10 @@ export function addMetrics(app: Api, { metrics }: MetricsParts): void {
   }
   app.get(
     '/metrics',
-    { schema: { tags: ['health'], summary: 'Measurements for Prometheus', response } },
+    {
+      schema: { tags: ['health'], summary: 'Measurements for Prometheus', response },
+      config: { servedWhileStopping: true },
+    },
     async (_, reply) => reply.type(EXPOSITION_TYPE).send(expose(await metrics())),
   )
 }

@@ -12,11 +12,14 @@ export interface ReadinessParts {
   readonly pool: Pick<SessionPool, 'usableWorkers'>
   /** Workers that there should be. */
   readonly workers: number
+  /** The server is about to stop. */
+  readonly draining: () => boolean
 }
 
-export function readinessOf({ stateFault, engine, pool, workers }: ReadinessParts): Readiness {
+export function readinessOf({ stateFault, engine, pool, workers, draining }: ReadinessParts): Readiness {
   return async () => {
     const wrong: ProblemItem[] = []
+    if (draining()) wrong.push({ path: 'draining', detail: 'the server is about to stop' })
     const state = stateFault()
     if (state !== undefined) wrong.push({ path: 'state', detail: state })
     if (pool.usableWorkers < workers)

@@ -8,10 +8,14 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Its requests are let in at all times and not waited for: the one that asked for the upgrade, and streams. */
     outlastsHandOver?: boolean
+    /** Answered while the server stops, too: it changes nothing, and says how it is. */
+    servedWhileStopping?: boolean
   }
 }
 
 export class RequestGate {
+  /** The server stops: what changes anything is refused from now on. */
+  stopping = false
   #underWay = 0
   #quiet: (() => void) | undefined
   #held: { readonly over: Promise<ForwardTo | undefined>; settle(to: ForwardTo | undefined): void } | undefined

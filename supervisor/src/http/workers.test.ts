@@ -144,22 +144,31 @@ t.test('drain: the answer comes, sessions are drained, the server ends with code
   )
 })
 
-t.test('a restart during a drain is refused', async t => {
-  const server = start(t, { env, limits: { drainMs: 3_000 } })
-  const at = await server.api()
-  const peer = await server.connect()
-  granted(await peer.open())
-  await peer.send({ do: 'deaf' }) // so that the drain takes its time
-  const agent = await keptOpen(at)
-  server.signals.emit('SIGTERM')
-  await server.logged('server.draining')
-  const { status, code } = await agent.restart()
-  t.equal(status, 503)
-  t.equal(code, 'stopping')
-  peer.socket.destroy()
-  t.equal(await server.exitCode, 0)
-  t.notOk(server.log.some(line => line.event === 'restart.began'))
-})
+t.test(
+  'a restart during a drain is refused, by connections of before and new ones; who watches is answered',
+  async t => {
+    const server = start(t, { env, limits: { drainMs: 3_000 } })
+    const at = await server.api()
+    const peer = await server.connect()
+    granted(await peer.open())
+    await peer.send({ do: 'deaf' }) // so that the drain takes its time
+    const agent = await keptOpen(at)
+    server.signals.emit('SIGTERM')
+    await server.logged('server.draining')
+    for (const body of [undefined, { worker: 0 }, { worker: 99 }]) refusedWith(t, await restart(at, body), 'stopping')
+    refusedWith(t, await call(at, 'POST /api/admin/drain', { token }), 'stopping')
+    t.match(await call(at, 'GET /api/admin/workers', { token }), { status: 200, body: { draining: true } })
+    t.equal((await call(at, 'GET /healthz')).status, 200)
+    refusedWith(t, await call(at, 'GET /readyz'), 'not-ready')
+    t.match(await (await fetch(`${at}/metrics`)).text(), /^scsipub_draining 1$/m)
+    const { status, code } = await agent.restart()
+    t.equal(status, 503)
+    t.equal(code, 'stopping')
+    peer.socket.destroy()
+    t.equal(await server.exitCode, 0)
+    t.notOk(server.log.some(line => line.event === 'restart.began'))
+  },
+)
 
 /** A connection of HTTP that was there before the listener closed. */
 async function keptOpen(at: string) {

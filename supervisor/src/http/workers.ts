@@ -48,6 +48,7 @@ export function addWorkers(app: Api, { authentication, restarts, overview, drain
     '/api/admin/workers',
     {
       onRequest,
+      config: { servedWhileStopping: true },
       schema: {
         ...common,
         summary: 'The session workers',

@@ -5,6 +5,7 @@ import { cdb, Initiator } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
 import { BLOCK, content, portal, withSession } from './lab.js'
+import { metricsOf } from './operator.js'
 
 const ROUNDS = 4
 const PLACES = 256
@@ -51,8 +52,14 @@ await t.test('after kill -9 under writes, every answered write is there, round a
   const dataDir = t.testdir()
   const luns = [0, 1].map(() => Array.from({ length: PLACES }, (): Place => ({ answered: 0, open: undefined })))
   const run = { seed: 0, killed: false }
+  let startedAt = 0
   for (let round = 0; round < ROUNDS; round++) {
     await withServer(t, { config, dataDir, ...(round === 0 ? { images: { base } } : {}) }, async server => {
+      const metrics = await metricsOf(server)
+      const start = metrics.get('process_start_time_seconds') ?? 0
+      t.ok(start > startedAt, 'who watches sees another start')
+      t.equal(metrics.get('scsipub_sessions'), 0)
+      startedAt = start
       await withSession(server, { target: iqn('kept') }, async initiator => {
         for (const [lun, places] of luns.entries()) {
           for (const [index, place] of places.entries()) {

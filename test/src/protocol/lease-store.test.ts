@@ -6,6 +6,7 @@ import t from 'tap'
 import { type Server, withServer } from '../harness/server.js'
 import { BLOCK, content, until, withSession } from './lab.js'
 import { LEASE_CONFIG, type Leased, logged, logIn, loginTo, Tenant } from './lease-lab.js'
+import { metricsOf } from './operator.js'
 
 const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
 t.teardown(() => redis.stop())
@@ -50,6 +51,9 @@ await t.test(
       const same = loginTo(lease, { initiatorName: 'iqn.2025-01.test:same', isid: Buffer.from('00023d000009', 'hex') })
       t.equal(await statusOf(logIn(server, lease, same)), 0x0301)
       t.equal((await tenant.ask(server, 'POST /api/sessions', { image: 'blank' })).status, 503)
+      const gone = await metricsOf(server)
+      t.equal(gone.get('scsipub_state_store_up'), 0)
+      t.equal(gone.get('scsipub_state_store_outages_total'), 1)
       await withSession(server, {}, async free => {
         t.same(await free.read(0, 1), Buffer.alloc(BLOCK), 'the free tier does not mind')
       })
@@ -61,6 +65,7 @@ await t.test(
       await (await patientLogin(server, other)).close()
       t.equal(logged(server, 'state.unavailable').length, 1, 'it is said once')
       t.equal(logged(server, 'state.available').length, 1)
+      t.equal((await metricsOf(server)).get('scsipub_state_store_up'), 1)
     })
   },
 )

@@ -2,6 +2,7 @@
 
 import { cdb, Initiator, LoginRefused } from '@scsipub/testkit'
 import t from 'tap'
+import { iqn } from '../harness/server.js'
 import { BLANK, BLOCK, content, portal, until } from '../protocol/lab.js'
 import { POISON } from './worker-fault.js'
 import { untilTold, type WorkerLab, withWorkerLab } from './worker-lab.js'
@@ -54,12 +55,24 @@ await withWorkerLab(t, {}, async server => {
     }
   })
 
+  await t.test('an actor throws: a disk that is not anonymous is as it was, for whoever logs in next', async t => {
+    const shared = { target: iqn('shared') }
+    const initiator = await Initiator.login(portal(server), { ...shared, isid: isid(6) })
+    await initiator.write(0, content(4096, 6))
+    void initiator.ping(POISON.throws).catch(() => {})
+    await initiator.wire.closed
+    const again = await Initiator.login(portal(server), { ...shared, isid: isid(6) })
+    t.ok((await again.read(0, 8)).equals(content(4096, 6)))
+    await again.logout()
+    await again.close()
+  })
+
   await t.test('a session whose actor throws for the third time is refused, and it alone', async t => {
     for (let time = 0; time < 3; time++) {
       const initiator = await login(server, 7)
       void initiator.ping(POISON.throws).catch(() => {})
       await initiator.wire.closed
-      await until('it has ended', () => server.count('session.failed') >= 2 + time)
+      await until('it has ended', () => server.count('session.failed') >= 3 + time)
     }
     await server.untilLogged('session.poison')
     const refused = await login(server, 7).catch((error: unknown) => error)

@@ -5,6 +5,7 @@ import { cdb, Initiator, persistentReserveOut, prOut } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { iqn } from '../harness/server.js'
 import { cdbOf, content, portal, until, withSessions } from '../protocol/lab.js'
+import { metricsOf } from '../protocol/operator.js'
 import { BusyLane } from './busy-lane.js'
 import { openFiles, untilTold, type WorkerLab, withWorkerLab } from './worker-lab.js'
 
@@ -70,6 +71,7 @@ async function surviveDeath(t: Test, server: WorkerLab, fault: Parameters<Worker
   const there = server.workers.sessionsOn(victim).length
   t.ok(there >= 8, `${there} sessions are in the worker`)
   const adopted = recovered(server)
+  const died = (await metricsOf(server)).get('scsipub_worker_died_total') ?? 0
   server.cause(victim, fault)
   if (fault === 'spins') {
     await untilTold() // it stands still by then
@@ -94,6 +96,9 @@ async function surviveDeath(t: Test, server: WorkerLab, fault: Parameters<Worker
   t.equal((await holder.execute(cdb.testUnitReady(), 1)).status, 0)
   t.equal((await persistentReserveOut(holder, prOut.clear, { key: 7 })).status, 0)
   await Promise.all(lanes.map(lane => lane.end()))
+  const metrics = await metricsOf(server)
+  t.equal(metrics.get('scsipub_worker_died_total'), died + 1)
+  t.equal(metrics.get('scsipub_worker_up'), server.workers.threadIds.length, 'all workers are up again')
   for (const one of [...idle, holder, other]) await one.close()
   await until('nothing is left open', () => openFiles().length <= before, {
     show: () => `${before} before: ${openFiles().join(' ')}`,
