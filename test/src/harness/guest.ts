@@ -29,7 +29,7 @@ export interface GuestRun {
 export const HOST_IN_GUEST = '10.0.2.2'
 
 /** Boots a guest on a fresh overlay, runs `script`, and waits for its end; after `timeoutMs` the machine is killed. */
-export async function runGuest(script: string, timeoutMs = 240_000): Promise<GuestRun> {
+export async function runGuest(script: string, timeoutMs = 1_200_000): Promise<GuestRun> {
   const files = await guestFiles(script)
   try {
     const results = join(files.folder, 'results')

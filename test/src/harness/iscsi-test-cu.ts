@@ -37,7 +37,7 @@ export async function listTests(): Promise<string[]> {
 export async function runSuite(urls: readonly string[], suite?: string): Promise<Verdict[]> {
   const test = suite === undefined ? 'ALL' : `ALL.${suite}`
   const args = ['--dataloss', '--allow-sanitize', '--verbose', '--Verbose-scsi', '--test', test, ...urls]
-  const { code, stdout, stderr } = await runProgram('iscsi-test-cu', args, { timeoutMs: 600_000 })
+  const { code, stdout, stderr } = await runProgram('iscsi-test-cu', args, { timeoutMs: 1_800_000 })
   const verdicts = parseReport(stdout)
   if (/Run Summary/.test(stdout)) return verdicts
   const end = `the tool ended with code ${code} and without a summary`

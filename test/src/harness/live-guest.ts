@@ -18,8 +18,8 @@ exec 3< /dev/ttyS1
 echo @ready
 while IFS= read -r line <&3; do eval "$line"; done
 `
-const BOOT_MS = 180_000
-const COMMAND_MS = 120_000
+const BOOT_MS = 900_000
+const COMMAND_MS = 600_000
 const MEMORY_MIB = 512
 const KEPT_CHARACTERS = 40_000
 

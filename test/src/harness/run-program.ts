@@ -11,7 +11,7 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** After this the program is killed; 60 s unless told. */
+  /** After this the program is killed; 300 s unless told. */
   readonly timeoutMs?: number
   readonly cwd?: string
 }
@@ -38,7 +38,7 @@ export function runProgram(program: string, args: readonly string[], options: Ru
     const timer = setTimeout(() => {
       late = true
       child.kill('SIGKILL')
-    }, options.timeoutMs ?? 60_000)
+    }, options.timeoutMs ?? 300_000)
     child.on('error', error => {
       clearTimeout(timer)
       resolve({ code: 127, stdout, stderr: String(error) })

@@ -45,8 +45,8 @@ export interface UpgradableOptions {
 
 export const ADMIN_TOKEN = 'token-of-the-administrator'
 export const MAIN = join(ROOT, 'supervisor/dist/main.js')
-const READY_MS = 60_000
-const STOP_MS = 30_000
+const READY_MS = 180_000
+const STOP_MS = 90_000
 const ERRORS: ReadonlySet<string | number> = new Set(['error', 'fatal', 50, 60])
 
 /** Starts a server, gives it to `use`, and stops whoever serves then. */

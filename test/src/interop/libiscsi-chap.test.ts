@@ -22,7 +22,7 @@ function listed(stdout: string): string[] {
   return [...stdout.matchAll(/^Target:\S+:(\S+) Portal:/gm)].map(([, name = '']) => name).toSorted()
 }
 
-const inquiry = (address: string) => runProgram('iscsi-inq', [address], { timeoutMs: 20_000 })
+const inquiry = (address: string) => runProgram('iscsi-inq', [address])
 
 t.test('CHAP', async t => {
   const targets = [
@@ -94,7 +94,7 @@ t.test('a target that has moved', async t => {
           ['far', first.url('far')],
           ['guarded', url(first, 'guarded', USER)],
         ] as const) {
-          const { code, stdout, stderr } = await runProgram('iscsi-readcapacity16', [address], { timeoutMs: 20_000 })
+          const { code, stdout, stderr } = await runProgram('iscsi-readcapacity16', [address])
           t.equal(code, 0, stderr)
           t.match(stdout, new RegExp(`Total size:${SIZE}`))
           const arrived = second.log.find(

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import type { LiveGuest } from '../harness/live-guest.js'
 
 /** Time for two rounds, also for an initiator that has to find its way back first: it tries again every few seconds, and a socket that nobody answers takes its time. */
-const BACK_MS = 120_000
+const BACK_MS = 600_000
 
 /** Goes on until /tmp/stop is there; leaves /tmp/NAME.failed when something went wrong. */
 const worker = (name: string, options: string) => `
