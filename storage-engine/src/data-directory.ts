@@ -51,8 +51,8 @@ export class DataDirectory {
     let lock: number | undefined
     try {
       makeDirectory(path)
-      syncNames(path)
       if (!taken) {
+        syncNames(path)
         lock = openSync(join(path, 'lock'), 'a', 0o600)
         if (!flockExclusive(lock))
           throw new DataDirectoryError(

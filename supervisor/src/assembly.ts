@@ -38,6 +38,7 @@ import { resetTarget } from './target-reset.js'
 import { TargetDirectory, volumeSpec } from './targets.js'
 import type { Estate } from './upgrade/estate.js'
 import { prepare } from './upgrade/succession.js'
+import { takeBelongings } from './upgrade/taken-belongings.js'
 import { takeSessions } from './upgrade/taken-sessions.js'
 import type { WorkerLife } from './worker-life.js'
 
@@ -311,8 +312,7 @@ export class Assembly {
     await succession?.adopted()
     await goOn()
     this.logins.inherit(estate, engine.anonymous())
-    await this.leases.start(estate.attached)
-    this.access.import(estate.proofs)
+    await takeBelongings(estate, this)
   }
 
   async #listen(stateFault: () => string | undefined, estate: Estate | undefined): Promise<void> {

@@ -13,7 +13,7 @@ import {
 import type { Access } from './access.js'
 import type { Admission } from './admission.js'
 import { KeptDisks } from './crash/kept-disks.js'
-import { Poison } from './crash/poison.js'
+import { Poison, type PoisonEstate } from './crash/poison.js'
 import type { Engine } from './engine.js'
 import type { Identification, Identify, Open, Prove } from './identification.js'
 import type { Leases } from './leases/leases.js'
@@ -75,17 +75,26 @@ export class Logins {
     this.#kept.close()
   }
 
+  /** Who has met with faults of ours too often, for another process of the server. */
+  get poison(): readonly PoisonEstate[] {
+    return this.#poison.export()
+  }
+
   /** Disks that wait for their initiators. */
   get kept(): Pick<KeptDisks, 'export'> {
     return this.#kept
   }
 
   /**
-   * Goes on with the disks that another process kept. `anonymous`: all that are open and nobody else's. Those that no session has, of `sessions`, were about to be
+   * Goes on with the disks that another process kept, and with who was known there for meeting with faults. `anonymous`: all that are open and nobody else's. Those that no session has, of `sessions`, were about to be
    * destroyed there.
    */
-  inherit({ kept, sessions }: Pick<Estate, 'kept' | 'sessions'>, anonymous: readonly string[]): void {
+  inherit(
+    { kept, poison, sessions }: Pick<Estate, 'kept' | 'poison' | 'sessions'>,
+    anonymous: readonly string[],
+  ): void {
     this.#kept.import(kept)
+    this.#poison.import(poison)
     const wanted = new Set([...kept, ...sessions.sessions].flatMap(({ volumeIds }) => volumeIds))
     this.#destroy(anonymous.filter(volumeId => !wanted.has(volumeId)))
   }

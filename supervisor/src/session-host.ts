@@ -82,6 +82,11 @@ export class SessionHost implements Sessions {
     return { sessions, byThread, connections: this.#connections.size }
   }
 
+  /** The number that was given to a connection last, and to a session. */
+  get lastId(): number {
+    return this.#lastId
+  }
+
   get(connectionId: number): HostedConnection | undefined {
     return this.#connections.get(connectionId)
   }
@@ -133,13 +138,14 @@ export class SessionHost implements Sessions {
   }
 
   /** Makes sessions and connections as another process had them, whose descriptors become the host's; none is here yet, and none runs. */
-  restore({ sessions, connections }: Pick<SessionsEstate, 'sessions' | 'connections'>): void {
-    for (const { id, login, volumeIds } of sessions)
+  restore({ lastId, sessions, connections }: Omit<SessionsEstate, 'units'>): void {
+    this.#lastId = lastId
+    for (const { id, login, volumeIds, fault } of sessions)
       this.#sessions.set(id, {
         id,
         connections: new Set(),
         login,
-        fault: undefined,
+        fault,
         volumeIds,
         peerAddress: '',
         waiting: undefined,
@@ -152,7 +158,6 @@ export class SessionHost implements Sessions {
       session.peerAddress = connection.peerAddress
       session.connections.add(connection)
       this.#connections.set(connection.id, connection)
-      this.#lastId = Math.max(this.#lastId, connection.id, sessionId)
     }
   }
 

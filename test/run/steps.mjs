@@ -19,7 +19,7 @@ const DEBIAN = {
   supervisor: REDIS,
   protocol: REDIS,
   restarts: INITIATORS,
-  upgrade: SYSTEMD,
+  upgrade: [...INITIATORS, ...SYSTEMD],
   interop: [...INITIATORS, ...GUESTS, ...FIRMWARE, ...REDIS],
 }
 

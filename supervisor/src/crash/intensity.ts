@@ -11,9 +11,17 @@ export class Intensity {
   readonly #now: () => number
   #at: number[] = []
 
-  constructor(limits: IntensityLimits, now: () => number = () => performance.now()) {
+  /** `agesMs`: how long ago it has happened before, as another one has told. */
+  constructor(limits: IntensityLimits, now: () => number = () => performance.now(), agesMs: readonly number[] = []) {
     this.#limits = limits
     this.#now = now
+    this.#at = agesMs.map(ageMs => now() - ageMs)
+  }
+
+  /** How long ago it has happened, each time that counts still or has counted last. */
+  get agesMs(): number[] {
+    const nowMs = this.#now()
+    return this.#at.map(at => nowMs - at)
   }
 
   /** It has happened again; whether that is too often. */

@@ -30,3 +30,29 @@ t.test('faults that are far apart do not add up', async t => {
     t.notOk(poison.strike('a'))
   }
 })
+
+t.test('another process goes on with what is known, and with what is left of the time', async t => {
+  const one = lab()
+  one.poison.strike('a')
+  one.poison.strike('b')
+  one.clock.ms = 400
+  one.poison.strike('a')
+  one.poison.strike('b')
+  t.ok(one.poison.strike('b'))
+  one.clock.ms = 600
+  const two = lab()
+  two.clock.ms = 5_000
+  two.poison.import(one.poison.export())
+  t.notOk(two.poison.refuses('a'))
+  t.ok(two.poison.refuses('b'))
+  two.clock.ms = 5_299
+  t.ok(two.poison.refuses('b'))
+  two.clock.ms = 5_300
+  t.notOk(two.poison.refuses('b'), '500 ms after the fault')
+  two.clock.ms = 5_399
+  t.ok(two.poison.strike('a'), 'the third within 1,000 ms')
+  const three = lab()
+  three.poison.import(one.poison.export())
+  three.clock.ms = 401
+  t.notOk(three.poison.strike('a'), 'the first one counts no more')
+})

@@ -16,6 +16,15 @@ const LIMITS: PoisonLimits = { times: 2, withinMs: 60_000, refusedMs: 60_000 }
 /** So many nexuses are kept an eye on; who comes beyond takes the place of the oldest. */
 const MAX_KNOWN = 10_000
 
+/** A nexus that is known, for another process of the server; plain data. Times in ms. */
+export interface PoisonEstate {
+  readonly nexus: string
+  /** How long ago each fault was. */
+  readonly agesMs: readonly number[]
+  /** For so long its logins are refused still. */
+  readonly refusedMs: number
+}
+
 interface Record {
   readonly intensity: Intensity
   refusedUntilMs: number
@@ -48,6 +57,24 @@ export class Poison {
   refuses(nexus: string): boolean {
     const record = this.#known.get(nexus)
     return record !== undefined && this.#now() < record.refusedUntilMs
+  }
+
+  /** What another process goes on with, the oldest first. */
+  export(): PoisonEstate[] {
+    const now = this.#now()
+    return [...this.#known].map(([nexus, { intensity, refusedUntilMs }]) => {
+      return { nexus, agesMs: intensity.agesMs, refusedMs: Math.max(0, refusedUntilMs - now) }
+    })
+  }
+
+  /** Goes on with what another process knows. */
+  import(known: readonly PoisonEstate[]): void {
+    const now = this.#now()
+    for (const { nexus, agesMs, refusedMs } of known)
+      this.#known.set(nexus, {
+        intensity: new Intensity(this.#limits, this.#now, agesMs),
+        refusedUntilMs: refusedMs > 0 ? now + refusedMs : Number.NEGATIVE_INFINITY,
+      })
   }
 
   #tidy(): void {

@@ -75,6 +75,8 @@ export class Leases {
   readonly #upkeep: LeaseUpkeep
   /** Sessions that another process has let in and handed over, by the number of the session: taken in with the leases. */
   readonly #handedOver = new Map<number, string>()
+  /** Those of them that have ended before the leases were taken in. */
+  readonly #endedEarly = new Set<number>()
 
   /** Reads the ledger; throws system errors when that cannot be done. */
   constructor(parts: LeasesParts) {
@@ -110,7 +112,9 @@ export class Leases {
         const afterwards = await takeIn({ ...start, grow: (lease, lun) => this.#luns.grow(lease, lun) })
         for (const [sessionId, leaseId] of this.#handedOver) this.#logins.adopt(leaseId, sessionId)
         this.#handedOver.clear()
-        return afterwards
+        const ended = [...this.#endedEarly].map(sessionId => () => this.#logins.detach(sessionId))
+        this.#endedEarly.clear()
+        return [...ended, ...afterwards]
       },
     })
   }
@@ -250,8 +254,9 @@ export class Leases {
 
   /** See `LeaseLogins`. */
   detach(sessionId: number): Promise<void> {
-    this.#handedOver.delete(sessionId)
-    return this.#logins.detach(sessionId)
+    if (!this.#handedOver.has(sessionId)) return this.#logins.detach(sessionId)
+    this.#endedEarly.add(sessionId)
+    return Promise.resolve()
   }
 
   /** Sessions that are attached, and their leases. */

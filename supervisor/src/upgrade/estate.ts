@@ -19,12 +19,13 @@
 import type { EngineExport } from '@scsipub/contract'
 import type { ChapJudge } from '../chap-judge.js'
 import type { KeptEstate } from '../crash/kept-disks.js'
+import type { PoisonEstate } from '../crash/poison.js'
 import type { PenaltyEstate } from '../login-penalty.js'
 import type { NexusEstate } from '../nexus-registry.js'
 import type { LinkMessage } from './link.js'
 import type { SessionsEstate } from './sessions-estate.js'
 
-export const FORMAT = 2
+export const FORMAT = 3
 
 /** What has to be the same in both, as their configurations have it. */
 export interface Terms {
@@ -57,11 +58,13 @@ export interface Estate {
   readonly nexuses: NexusEstate
   readonly proofs: ReturnType<ChapJudge['export']>
   readonly penalties: { readonly logins: PenaltyEstate; readonly http: PenaltyEstate }
-  /** Sessions of leases. */
+  /** Sessions of leases, also some that have ended and that their leases have not let go of yet. */
   readonly attached: readonly (readonly [sessionId: number, leaseId: string])[]
   readonly sessions: SessionsEstate
   /** Anonymous disks that wait for their initiators. */
   readonly kept: readonly KeptEstate[]
+  /** Who is refused for having met with faults of ours, or soon may be. */
+  readonly poison: readonly PoisonEstate[]
 }
 
 export interface EstateMessage extends LinkMessage {

@@ -21,7 +21,7 @@ export interface RestParts extends RestingSessionsParts {
   readonly engine: Pick<Engine, 'export' | 'resume'>
   readonly registry: Pick<NexusRegistry, 'export'>
   readonly access: Pick<Access, 'export'>
-  readonly logins: Pick<Logins, 'kept'>
+  readonly logins: Pick<Logins, 'kept' | 'poison'>
   readonly penalties: { readonly logins: LoginPenalty; readonly http: LoginPenalty }
   /** Of session workers. */
   readonly restarts: { readonly running: readonly number[] | undefined }
@@ -80,6 +80,7 @@ export async function rest(parts: RestParts): Promise<Resting> {
       attached: parts.leases.attached(),
       sessions: await sessions.estate(),
       kept: parts.logins.kept.export(),
+      poison: parts.logins.poison,
     }
     const { size: moved, askedToLogInAgain } = sessions
     parts.log.info({ event: 'server.rests', sessions: moved, askedToLogInAgain })

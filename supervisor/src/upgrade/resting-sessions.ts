@@ -1,6 +1,7 @@
 /**
  * Sessions that rest: their workers have let go of them, and what each of them is stands in a record. Those that cannot be recorded soon, since something of theirs takes its
- * time (a copy, a disk that does not answer), are asked to log in again [7143 §11.9.1], and closed when they do not.
+ * time (a copy, a disk that does not answer), are asked to log in again [7143 §11.9.1], and closed when they do not. That is no wish of theirs, so that an anonymous disk is
+ * kept for them as after a fault of ours.
  *
  * `wake` gives each session back to its worker, or to another one when that is gone.
  */
@@ -10,13 +11,16 @@ import { type Expected, expectNext, nextMoveId } from '../hand-over/session-move
 import type { HostedConnection } from '../hosted-connection.js'
 import type { Log } from '../log.js'
 import type { SessionPool } from '../pool.js'
-import type { SessionHost } from '../session-host.js'
+import type { Session, SessionHost } from '../session-host.js'
 import type { WorkerLife } from '../worker-life.js'
 import type { SessionsEstate, UnitEstate } from './sessions-estate.js'
 
 export interface RestingSessionsParts {
   readonly pool: Pick<SessionPool, 'workers' | 'tellAll'>
-  readonly host: Pick<SessionHost, 'unitOf' | 'continueOn' | 'sessionsOn' | 'untilAtRest' | 'untilOnly' | 'cutAllBut'>
+  readonly host: Pick<
+    SessionHost,
+    'unitOf' | 'continueOn' | 'sessionsOn' | 'untilAtRest' | 'untilOnly' | 'cutAllBut' | 'lastId'
+  >
   readonly log: Pick<Log, 'warn'>
 }
 
@@ -52,7 +56,7 @@ export class RestingSessions {
     const resting = new RestingSessions(parts)
     await parts.host.untilAtRest()
     const busy = await resting.#record()
-    if (busy > 0) await resting.#endOthers(busy)
+    if (busy.length > 0) await resting.#endOthers(busy)
     return resting
   }
 
@@ -72,7 +76,8 @@ export class RestingSessions {
     const connections = this.#units.flatMap(unit => unit.connections)
     const sessions = new Set(connections.map(({ session }) => session))
     return {
-      sessions: [...sessions].map(({ id, login, volumeIds }) => ({ id, login, volumeIds })),
+      lastId: this.#parts.host.lastId,
+      sessions: [...sessions].map(({ id, login, volumeIds, fault }) => ({ id, login, volumeIds, fault })),
       connections: connections.map(connection => {
         const { id, fd, peerAddress, remoteAddress, localAddress, cid, admitted, joining, session } = connection
         return { id, fd, peerAddress, remoteAddress, localAddress, cid, admitted, joining, sessionId: session.id }
@@ -86,12 +91,12 @@ export class RestingSessions {
     await Promise.all(this.#units.splice(0).map(unit => this.#wake(unit)))
   }
 
-  /** Records whatever there is; the value is how many were too busy. */
-  async #record(): Promise<number> {
+  /** Records whatever there is; the value is who was too busy. */
+  async #record(): Promise<Session[]> {
     const { pool, host } = this.#parts
     const all = pool.workers.flatMap(worker => host.sessionsOn(worker).map(session => ({ worker, session })))
     const done = await Promise.all(all.map(({ worker, session }) => this.#export(worker, host.unitOf(session))))
-    return done.filter(isDone => !isDone).length
+    return all.flatMap(({ session }, index) => (done[index] ? [] : [session]))
   }
 
   async #export(worker: WorkerLife, connections: readonly HostedConnection[]): Promise<boolean> {
@@ -110,10 +115,12 @@ export class RestingSessions {
     return true
   }
 
-  async #endOthers(busy: number): Promise<void> {
+  async #endOthers(busy: readonly Session[]): Promise<void> {
     const { pool, host, log } = this.#parts
-    this.askedToLogInAgain = busy
-    log.warn({ event: 'upgrade.sessions.busy', sessions: busy, why: 'they are asked to log in again' })
+    const sessions = busy.filter(({ login }) => login)
+    this.askedToLogInAgain = sessions.length
+    if (sessions.length > 0)
+      log.warn({ event: 'upgrade.sessions.busy', sessions: sessions.length, why: 'they are asked to log in again' })
     pool.tellAll({ kind: 'worker.drain', deadlineMs: LOGOUT_MS, why: 'the server is upgraded' })
     const resting = new Set(this.#units.flatMap(({ connections }) => connections))
     // An anonymous disk is there when its initiator logs in again.

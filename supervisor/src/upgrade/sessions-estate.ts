@@ -11,7 +11,7 @@ export interface ConnectionEstate
   readonly sessionId: number
 }
 
-export type SessionEstate = Pick<Session, 'id' | 'login' | 'volumeIds'>
+export type SessionEstate = Pick<Session, 'id' | 'login' | 'volumeIds' | 'fault'>
 
 /** What one worker goes on with: a session, or a connection that has not logged in. */
 export interface UnitEstate {
@@ -23,6 +23,8 @@ export interface UnitEstate {
 }
 
 export interface SessionsEstate {
+  /** The number that was given to a connection or session last. What is named after one may outlive it. */
+  readonly lastId: number
   readonly sessions: readonly SessionEstate[]
   readonly connections: readonly ConnectionEstate[]
   readonly units: readonly UnitEstate[]

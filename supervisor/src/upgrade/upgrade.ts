@@ -16,7 +16,7 @@ import type { Resting } from './rest.js'
 export interface UpgradeLimits {
   /** From the start of the new process until it is ready. */
   readonly readyMs: number
-  /** Until it has taken in everything. Sessions stall meanwhile, and for as long as it takes to go on here. */
+  /** Until it has taken in everything. Sessions stall meanwhile, and for as long as it takes to go on here, which is no less on a machine that is slow. */
   readonly adoptedMs: number
   /** From *go* until it serves. */
   readonly servingMs: number
@@ -46,7 +46,7 @@ export class UpgradeError extends Error {
   }
 }
 
-const LIMITS: UpgradeLimits = { readyMs: 30_000, adoptedMs: 5_000, servingMs: 30_000 }
+const LIMITS: UpgradeLimits = { readyMs: 30_000, adoptedMs: 10_000, servingMs: 30_000 }
 const REFUSALS: Record<UpgradeRefusal, UpgradeError> = {
   starting: new UpgradeError('busy', 'the server is not up yet'),
   upgrading: new UpgradeError('busy', 'an upgrade is under way already'),

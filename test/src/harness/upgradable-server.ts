@@ -35,6 +35,8 @@ export interface UpgradableOptions {
   readonly folder?: string
   /** A script in place of the server's own, which it has to import. */
   readonly script?: string
+  /** Options of Node for the process, which those that follow it get too. */
+  readonly execArgv?: readonly string[]
   /** Errors that the log may have. */
   readonly mayFail?: boolean
   /** Further descriptors of the process, from 3 on. */
@@ -60,7 +62,7 @@ export async function withUpgradableServer(
   const listen = { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' }
   const file = { dataDir: join(dataDir, 'data'), listen, admin: { token: ADMIN_TOKEN }, ...options.config }
   writeFileSync(configFile, JSON.stringify(file))
-  const command = [process.execPath, options.script ?? MAIN, '--config', configFile]
+  const command = [process.execPath, ...(options.execArgv ?? []), options.script ?? MAIN, '--config', configFile]
   // The variable has the id of the process that it is for, which a shell knows of itself.
   const [program, ...args] = options.activated
     ? ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...command]
@@ -100,6 +102,7 @@ export async function withUpgradableServer(
       look()
     })
   const serving = () => log.findLast(({ event }) => event === 'server.ready')
+  let isWell = false
   try {
     const ready = await logged('server.ready')
     const api = `http://${String(ready.http)}`
@@ -131,10 +134,11 @@ export async function withUpgradableServer(
       )
       t.equal(await exit, 0, 'the first process has ended with code 0')
     }
+    isWell = true
   } finally {
     for (const pid of pids()) signal(pid, 'SIGKILL')
     await everybodyGone
-    if (!t.passing())
+    if (!isWell || !t.passing())
       t.comment(
         log
           .slice(-40)

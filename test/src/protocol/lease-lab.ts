@@ -46,8 +46,9 @@ export class Tenant {
     this.#key = key
   }
 
-  static async make(server: Pick<Server, 'api'>): Promise<Tenant> {
-    const made = await call<{ api_key: string }>(server, TOKEN, 'POST /api/admin/accounts', {
+  /** Makes an account; `token`: the administrator's. */
+  static async make(server: Pick<Server, 'api'>, token = TOKEN): Promise<Tenant> {
+    const made = await call<{ api_key: string }>(server, token, 'POST /api/admin/accounts', {
       name: 'tests',
       tier: 'paid',
     })

@@ -20,6 +20,7 @@ export function blockOf(n: number): Buffer {
 export class StampWriter {
   readonly #initiator: Initiator
   readonly #blocks: number
+  readonly #first: number
   readonly #lun: number
   readonly #work: Promise<void>
   #stopping = false
@@ -32,10 +33,11 @@ export class StampWriter {
   /** Unit attentions that it was told of; the write is sent again then. */
   readonly senses: string[] = []
 
-  /** Begins to write into the first `blocks` of a LUN, 0 unless told. */
-  constructor(initiator: Initiator, { blocks, lun = 0 }: { blocks: number; lun?: number }) {
+  /** Begins to write into `blocks` of a LUN, 0 unless told, from block `first` on. */
+  constructor(initiator: Initiator, { blocks, first = 0, lun = 0 }: { blocks: number; first?: number; lun?: number }) {
     this.#initiator = initiator
     this.#blocks = blocks
+    this.#first = first
     this.#lun = lun
     this.#work = this.#write()
   }
@@ -63,14 +65,14 @@ export class StampWriter {
     return this.#failure
   }
 
-  /** The blocks after write number n, on a disk that was blank. */
+  /** Its blocks after write number n, on a disk that was blank. */
   expected(n: number): Buffer {
     const disk = Buffer.alloc(this.#blocks * BLOCK)
     for (let number = 1; number <= n; number++) blockOf(number).copy(disk, this.#lba(number) * BLOCK)
     return disk
   }
 
-  /** All over the disk, and each block again and again. */
+  /** All over its blocks, and each again and again. */
   #lba(n: number): number {
     return (Math.imul(n, 2654435761) >>> 0) % this.#blocks
   }
@@ -92,7 +94,9 @@ export class StampWriter {
   /** A connection that has ended is a failure like any other. */
   async #send(n: number): Promise<{ status: number; sense?: string | undefined }> {
     try {
-      return await this.#initiator.executeWrite(cdb.write10(this.#lba(n), 1), blockOf(n), { lun: this.#lun })
+      return await this.#initiator.executeWrite(cdb.write10(this.#first + this.#lba(n), 1), blockOf(n), {
+        lun: this.#lun,
+      })
     } catch (error) {
       return { status: -1, sense: String(error) }
     }
