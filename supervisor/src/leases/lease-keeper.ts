@@ -48,6 +48,11 @@ export class LeaseKeeper {
     return this.#turns.run(id, action)
   }
 
+  /** As `turn`, for sessions that come and go: they do so also while the rest is held, until they rest themselves. */
+  turnOfSession<T>(id: string, action: () => Promise<T>): Promise<T> {
+    return this.#turns.run(id, action, { passes: true })
+  }
+
   /** Logins are possible from now on, if they were not before. */
   opened(): void {
     this.#openSince ??= this.#parts.now()
@@ -126,7 +131,7 @@ export class LeaseKeeper {
     log.info({ event: 'lease.gone', leaseId: id, accountId })
   }
 
-  /** Nothing is done with any lease until it is let go, see `OneAtATime.hold`. */
+  /** Nothing is done with any lease, but for sessions that come and go, until it is let go; see `OneAtATime.hold`. */
   hold(): Hold {
     return this.#turns.hold()
   }

@@ -32,7 +32,7 @@ export class LeaseLogins {
 
   /** Lets a session in and opens the disks; `detach` undoes it. */
   attach(leaseId: string, sessionId: number): Promise<Attached> {
-    return this.#parts.keeper.turn(leaseId, () => this.#attach(leaseId, sessionId))
+    return this.#parts.keeper.turnOfSession(leaseId, () => this.#attach(leaseId, sessionId))
   }
 
   /** The session has ended, or has not come about; nothing to do for one that was not let in. Never rejects. */
@@ -42,7 +42,7 @@ export class LeaseLogins {
     const { keeper, log } = this.#parts
     const { id } = lease.record
     try {
-      await keeper.turn(id, () => this.#left(lease, sessionId))
+      await keeper.turnOfSession(id, () => this.#left(lease, sessionId))
     } catch (error) {
       log.error({ event: 'lease.detach.failed', leaseId: id, sessionId, error: String(error) })
     }

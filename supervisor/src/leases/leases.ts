@@ -264,7 +264,7 @@ export class Leases {
     return [...this.#handedOver, ...this.#logins.attached()]
   }
 
-  /** Nothing is done with any lease until it is let go, see `OneAtATime.hold`. */
+  /** Nothing is done with any lease, but for sessions that come and go, until it is let go; see `OneAtATime.hold`. */
   hold(): Hold {
     return this.#keeper.hold()
   }

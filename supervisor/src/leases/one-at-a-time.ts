@@ -2,7 +2,8 @@
 
 /** See `OneAtATime.hold`. */
 export interface Hold {
-  readonly quiet: Promise<void>
+  /** Resolves when nothing is being done. */
+  quiet(): Promise<void>
   letGo(): void
 }
 
@@ -17,10 +18,10 @@ export class OneAtATime {
     return this.#turns.size
   }
 
-  /** Runs `action` when all that was asked before with this key has ended, well or not; settles as the action does. */
-  run<T>(key: string, action: () => Promise<T>): Promise<T> {
+  /** Runs `action` when all that was asked before with this key has ended, well or not; settles as the action does. One that `passes` begins also while others are held. */
+  run<T>(key: string, action: () => Promise<T>, { passes = false } = {}): Promise<T> {
     const before = this.#turns.get(key) ?? Promise.resolve()
-    const begin = () => this.#begin(action)
+    const begin = () => this.#begin(action, passes)
     const turn = before.then(begin, begin)
     this.#turns.set(key, turn)
     const done = () => {
@@ -35,13 +36,14 @@ export class OneAtATime {
     while (this.#turns.size > 0) await Promise.allSettled(this.#turns.values())
   }
 
-  /** Begins nothing any more, until `letGo`; `quiet` resolves when nothing is being done. */
+  /** Begins nothing any more but what passes, until `letGo`. */
   hold(): Hold {
     let settle = () => {}
     this.#held = new Promise(resolve => {
       settle = resolve
     })
-    const quiet = this.#underWay === 0 ? Promise.resolve() : new Promise<void>(resolve => (this.#quiet = resolve))
+    const quiet = () =>
+      this.#underWay === 0 ? Promise.resolve() : new Promise<void>(resolve => (this.#quiet = resolve))
     const letGo = () => {
       this.#held = undefined
       settle()
@@ -49,8 +51,8 @@ export class OneAtATime {
     return { quiet, letGo }
   }
 
-  async #begin<T>(action: () => Promise<T>): Promise<T> {
-    while (this.#held !== undefined) await this.#held
+  async #begin<T>(action: () => Promise<T>, passes: boolean): Promise<T> {
+    while (this.#held !== undefined && !passes) await this.#held
     this.#underWay++
     try {
       return await action()

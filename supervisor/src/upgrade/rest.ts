@@ -45,6 +45,8 @@ export interface Resting {
 
 /** How long leases may take to finish what is being done with them. */
 const LEASES_MS = 5_000
+/** The same for sessions that have just come or gone; all others stand still meanwhile. */
+const LOGINS_MS = 2_000
 
 /** Rejects with one line when something does not come to rest; all goes on then. */
 export async function rest(parts: RestParts): Promise<Resting> {
@@ -64,10 +66,12 @@ export async function rest(parts: RestParts): Promise<Resting> {
     undo.push(() => parts.http.resume(http))
     const { quiet, letGo } = parts.leases.hold()
     undo.push(letGo)
-    await within(LEASES_MS, 'leases are being changed', quiet)
+    await within(LEASES_MS, 'leases are being changed', quiet())
     const sinceMs = performance.now()
     const sessions = await RestingSessions.of(parts)
     undo.push(() => sessions.wake())
+    // Who logged in or out until then: a login that waited would keep its session busy, and one that left would stay attached in the new process.
+    await within(LOGINS_MS, 'a session is coming or going', quiet())
     undo.push(() => parts.engine.resume())
     const { state, lockFd } = await parts.engine.export()
     const estate: Estate = {
