@@ -49,6 +49,16 @@ export class VerifiedLoad {
     return this.#digest
   }
 
+  /** What a load that failed has said. */
+  async failure(): Promise<string> {
+    return (await this.#guest.run('cat /tmp/*.failed 2> /dev/null')).output
+  }
+
+  /** Rounds that both loads have begun. */
+  async rounds(): Promise<number> {
+    return (await this.#rounds()).reduce((sum, rounds) => sum + rounds, 0)
+  }
+
   /** Both loads come to another round than they are in: all of one has been written, synced, and read back. */
   async progresses(t: Test, when: string): Promise<void> {
     const [direct = 0, cached = 0] = await this.#rounds()
@@ -69,15 +79,24 @@ export class VerifiedLoad {
 
   /** Ends the load, and what else runs in the guest's background; takes the file system off, which is as it has to be. */
   async endUnharmed(t: Test): Promise<void> {
+    t.same(await this.end(), [], 'nothing ever failed, and the file system is as it has to be')
+  }
+
+  /** Ends the load, and what else runs in the guest's background; takes the file system off. What is not as it has to be, in words. */
+  async end(): Promise<string[]> {
     const guest = this.#guest
-    await guest.must('touch /tmp/stop; wait', BACK_MS)
-    const failed = await guest.run('cat /tmp/*.failed 2> /dev/null')
-    t.equal(failed.output, '', 'no load ever failed')
+    const faults: string[] = []
+    await guest.must('touch /tmp/stop; wait; rm /tmp/stop', BACK_MS)
+    const failure = await this.failure()
+    if (failure !== '') faults.push(`a load has failed: ${failure}`)
     const digest = await guest.must('sync; echo 3 > /proc/sys/vm/drop_caches; sha256sum < /mnt/keep')
-    t.equal(digest, this.#digest, 'the file is as it was')
-    t.match(await guest.must('grep /mnt /proc/mounts'), / rw,/, 'the file system is mounted for writing')
+    if (digest !== this.#digest) faults.push('a file that nobody has written to has changed')
+    const mount = await guest.must('grep /mnt /proc/mounts')
+    if (!/ rw,/.test(mount)) faults.push(`the file system is not mounted for writing: ${mount}`)
     await guest.must('umount /mnt')
-    t.equal((await guest.run(`e2fsck -f -n ${this.#device}`)).code, 0, 'the file system is sound')
+    const checked = await guest.run(`e2fsck -f -n ${this.#device}`)
+    if (checked.code !== 0) faults.push(`the file system is not sound: ${checked.output}`)
+    return faults
   }
 
   async #rounds(): Promise<number[]> {

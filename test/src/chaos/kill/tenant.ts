@@ -65,7 +65,12 @@ interface Answer<T> {
 
 async function call<T>(api: string, token: string, what: string, body?: object): Promise<Answer<T>> {
   const [method = '', path = ''] = what.split(' ')
-  const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) }
+  // A connection of its own: one that is kept may be closed by the server in the moment in which it is used again.
+  const headers = {
+    authorization: `Bearer ${token}`,
+    connection: 'close',
+    ...(body && { 'content-type': 'application/json' }),
+  }
   const response = await fetch(`${api}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
   const text = await response.text()
   return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as T }

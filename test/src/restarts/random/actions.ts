@@ -1,28 +1,10 @@
 // What an operator does to a server at random, and what befalls it: the list is the table of failures, and grows with it [DESIGN §4]. Each says what has to come of it.
 
 import assert from 'node:assert/strict'
-import type { Dice } from '../../chaos/dice.js'
-import type { Breaks } from './breaks.js'
-import type { ThreadFault } from './fault-order.js'
-import type { OperatorAnswer, RestartedServer } from './restarted-server.js'
-
-export interface Scene {
-  readonly server: RestartedServer
-  readonly dice: Dice
-  readonly breaks: Breaks
-  /** Session workers. */
-  readonly workers: number
-}
-
-export interface Action {
-  readonly name: string
-  /** At least so long from one to the next of its kind: what ends too often ends the server, as it should. */
-  readonly restMs?: number
-  /** What it came to, in words. @throws AssertionError when that is not what it has to come to */
-  run(scene: Scene): Promise<string>
-}
-
-const ENGINE_REST_MS = 20_000
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type Action, ENGINE_REST_MS, restart, restarted, type Scene, WORKER_REST_MS } from './action.js'
+import { AT_ONCE } from './at-once.js'
+import { endEngine, endWorker, FAULTS } from './thread-ends.js'
 
 export const ACTIONS: readonly Action[] = [
   { name: 'all workers are restarted', run: async ({ server }) => restarted(await restart(server)) },
@@ -80,31 +62,27 @@ export const ACTIONS: readonly Action[] = [
       return `process ${server.pid} in place of ${before}`
     },
   },
-  ...(['throw', 'spin', 'heap'] as const).map(fault => ({
+  {
+    name: 'an upgrade to a configuration that cannot be served',
+    run: async ({ server, configFile }) => {
+      const [right, before] = [readFileSync(configFile), server.pid]
+      writeFileSync(configFile, '{ "workers": "many" }')
+      const { status, body } = await server.operator('POST /upgrade')
+      writeFileSync(configFile, right)
+      assert.deepEqual([status, body.code, server.pid], [409, 'upgrade-failed', before], JSON.stringify(body))
+      return String(body.detail)
+    },
+  },
+  ...FAULTS.map(fault => ({
     name: `the storage engine ends: ${fault}`,
     restMs: ENGINE_REST_MS,
     run: ({ server }: Scene) => endEngine(server, fault),
   })),
+  ...FAULTS.map(fault => ({
+    name: `a session worker ends: ${fault}`,
+    restMs: WORKER_REST_MS,
+    breaks: true,
+    run: (scene: Scene) => endWorker(scene, fault),
+  })),
+  ...AT_ONCE,
 ]
-
-function restart(server: RestartedServer, worker?: number): Promise<OperatorAnswer> {
-  return server.operator('POST /workers/restart', worker === undefined ? undefined : { worker })
-}
-
-function restarted({ status, body }: OperatorAnswer): string {
-  assert.equal(status, 200, JSON.stringify(body))
-  assert.equal(body.dropped, 0, JSON.stringify(body))
-  const { median, p99, max } = body.pauseMs as Record<string, number>
-  return `${body.moved} sessions moved, pauses of ${median} ms, p99 ${p99}, at most ${max}`
-}
-
-async function endEngine(server: RestartedServer, fault: ThreadFault): Promise<string> {
-  const died = server.count('engine.died')
-  const back = server.count('engine.restarted')
-  const { threadId } = await server.order({ kind: 'end', role: 'storage-engine', index: 0, fault })
-  assert.notEqual(threadId, undefined, 'there is a storage engine')
-  await server.logged('engine.died', died + 1)
-  await server.logged('engine.restarted', back + 1)
-  const { ms } = server.log.findLast(({ event }) => event === 'engine.restarted')!
-  return `another one was there after ${Math.round(Number(ms))} ms`
-}

@@ -12,6 +12,7 @@ import { FENCE_LUN } from '../../chaos/kill/kill-disks.js'
 import { keptState, ReservationLedger } from '../../chaos/reservation-ledger.js'
 import type { Breaks } from './breaks.js'
 import type { Lane } from './lane.js'
+import { SessionWatch } from './session-watch.js'
 
 const AGAIN_MS = 100
 
@@ -23,6 +24,7 @@ export class FenceLane implements Lane {
   #before = 0
   #stopped = false
   #nodes: Initiator[] = []
+  #watches: SessionWatch[] = []
 
   constructor(options: { address: PortalAddress; target: string; breaks: Breaks; dice: Dice }) {
     this.#options = options
@@ -45,12 +47,16 @@ export class FenceLane implements Lane {
       try {
         await this.#session()
       } catch (error) {
+        const watches = this.#watches.splice(0)
+        // Who has no session yet may have lost a login.
+        const all = watches.length === FENCE_NODES.length ? watches : undefined
+        if (!this.#stopped) breaks.note(this.name, error, all)
+        for (const watch of watches) breaks.unwatch(watch)
         for (const node of this.#nodes.splice(0)) {
           this.#before += answered(node)
           await node.close('reset')
         }
         if (this.#stopped) return
-        breaks.note(this.name, error)
         await setTimeout(AGAIN_MS)
       }
     }
@@ -58,8 +64,14 @@ export class FenceLane implements Lane {
 
   async #session(): Promise<void> {
     const { address, target, breaks, dice } = this.#options
-    for (const { initiatorName, isid } of FENCE_NODES)
-      this.#nodes.push(await Node.login(address, { target, initiatorName, isid }))
+    for (const { initiatorName, isid } of FENCE_NODES) {
+      const node = await Node.login(address, { target, initiatorName, isid })
+      this.#nodes.push(node)
+      const watch = new SessionWatch(this.name, [node])
+      watch.begin() // of two that wait for each other none is at rest
+      this.#watches.push(watch)
+      breaks.watch(watch)
+    }
     for (const node of this.#nodes) await ready(node, FENCE_LUN)
     const found = await readReservations(this.#nodes[0]!)
     const faults = this.#ledger.faults(found)

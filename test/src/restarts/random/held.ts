@@ -3,27 +3,35 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { ROOT } from '../../repository.js'
+import type { ThreadCount } from './fault-order.js'
 import type { RestartedServer } from './restarted-server.js'
+import { WORKERS } from './stage.js'
 
+const MIB = 1 << 20
 /** Disks of sessions that ended by a fault of the server are kept for half a minute. */
 const SETTLES_MS = 60_000
 const LOOK_MS = 250
 /** What memory may have grown by: a coarse limit, for the runtime keeps what it may need again. */
 const MEMORY_MIB = 160
+/** What is in use of the heaps is known better; code that is compiled when it is needed first counts, too. */
+const HEAP_MIB = 12
+const SLACK: Partial<Record<keyof Held, number>> = { memoryMiB: MEMORY_MIB, heapMiB: HEAP_MIB }
 
 export interface Held {
-  /** Sockets, pipes, and what else is no file below the data directory; less our own code, of which Node leaves files open when a thread is ended while it loads them. */
+  /** Sockets, pipes, and what else is no file below the data directory. */
   readonly descriptors: number
-  /** Opened files below the data directory, beyond those that the storage engine opens when it needs them first: two times each at most; less the state store's. */
+  /** Opened files below the data directory, beyond those that the storage engine opens when it needs them first: two times each at most. */
   readonly openFiles: number
   /** Of files below the data directory. */
   readonly mappings: number
   /** Of volumes, less those that come when they are needed first and stay with their volume. */
   readonly files: number
   readonly threads: number
-  /** Timers of the main thread that keep its event loop alive. */
+  /** All of the main thread, and those that keep the others alive; so for the ports, too. */
   readonly timers: number
+  readonly messagePorts: number
+  /** Of the main thread, after a garbage collection. */
+  readonly heapMiB: number
   readonly memoryMiB: number
 }
 
@@ -36,19 +44,31 @@ interface Found {
 /** What the process that serves holds now. */
 export async function heldBy(server: RestartedServer, dataDir: string): Promise<Found> {
   const proc = `/proc/${server.pid}`
-  const { counts = {} } = await server.order({ kind: 'count' })
+  const counts = await countedBy(server)
+  const sum = (what: 'timers' | 'messagePorts' | 'heapBytes') => counts.reduce((all, count) => all + count[what], 0)
   const open = openIn(server.pid)
   const mapped = readFileSync(`${proc}/maps`, 'utf8').split('\n')
   const held = {
-    descriptors: open.filter(target => !target.startsWith(dataDir) && !isCode(target)).length,
-    openFiles: beyondTwice(open.filter(target => target.startsWith(dataDir) && !target.includes('/state/'))),
+    descriptors: open.filter(target => !target.startsWith(dataDir)).length,
+    openFiles: beyondTwice(open.filter(target => target.startsWith(dataDir))),
     mappings: mapped.filter(line => line.includes(dataDir) && !line.includes('/state/')).length,
     files: filesBelow(dataDir).filter(path => isOfVolumes(path.slice(dataDir.length))).length,
     threads: readdirSync(`${proc}/task`).length,
-    timers: counts['Timeout'] ?? 0,
+    timers: sum('timers'),
+    messagePorts: sum('messagePorts'),
+    heapMiB: Math.round(sum('heapBytes') / MIB),
     memoryMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1]) / 1024),
   }
   return { held, open: open.map(target => target.replace(/\[\d+\]/, '')).toSorted() }
+}
+
+/** What each thread has; all of them are well, and answer. */
+async function countedBy(server: RestartedServer): Promise<readonly ThreadCount[]> {
+  const { counts = [] } = await server.order({ kind: 'count', threads: WORKERS + 1 })
+  const has = (role: ThreadCount['role']) => counts.filter(count => count.role === role).length
+  if (has('session-worker') !== WORKERS || has('storage-engine') !== 1)
+    throw new Error(`not all threads answer: ${JSON.stringify(counts)}`)
+  return counts
 }
 
 /** Waits until nothing more is held than `before`; what is held then. @throws Error that says what has leaked */
@@ -66,7 +86,7 @@ export async function untilNoMoreHeld(server: RestartedServer, dataDir: string, 
 function excess(before: Held, now: Held): string[] {
   const names = Object.keys(before) as (keyof Held)[]
   return names
-    .filter(name => now[name] > before[name] + (name === 'memoryMiB' ? MEMORY_MIB : 0))
+    .filter(name => now[name] > before[name] + (SLACK[name] ?? 0))
     .map(name => `${name} ${before[name]} → ${now[name]}`)
 }
 
@@ -100,10 +120,6 @@ function linkOf(path: string): string {
   } catch {
     return ''
   }
-}
-
-function isCode(path: string): boolean {
-  return path.startsWith(ROOT) && path.endsWith('.js')
 }
 
 function isOfVolumes(path: string): boolean {

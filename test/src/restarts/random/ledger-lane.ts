@@ -13,6 +13,7 @@ import { carryOut } from '../../chaos/kill/wire-operations.js'
 import { BASE_TAG } from '../../chaos/sector-value.js'
 import type { Breaks } from './breaks.js'
 import type { Lane } from './lane.js'
+import { SessionWatch } from './session-watch.js'
 
 const LOOPS = 2
 /** Between two looks at everything. */
@@ -40,6 +41,8 @@ export class LedgerLane implements Lane {
   #ledgers: readonly DiskLedger[]
   readonly #chooser: OperationChooser
   #stopped = false
+  /** What the session before had under way may have been done or not. */
+  #unsettled = false
 
   constructor(options: LedgerLaneOptions) {
     this.name = options.name
@@ -54,26 +57,41 @@ export class LedgerLane implements Lane {
 
   async run(): Promise<void> {
     this.#stopped = false
-    if (this.#options.passing) this.#ledgers = newLedgers(this.#options.disks)
-    let connections = await this.#login()
-    while (!this.#stopped && connections.length > 0) {
-      const broken = await this.#work(connections)
-      if (broken === undefined) {
-        await this.#look(connections, false)
-        continue
-      }
-      this.#options.breaks.note(this.name, broken)
-      for (const connection of connections) await connection.close('reset')
-      if (this.#options.breaks.fault) return
-      connections = await this.#login()
-      await this.#look(connections, true)
+    const { passing, disks, breaks } = this.#options
+    if (passing) {
+      this.#ledgers = newLedgers(disks)
+      this.#unsettled = false
     }
-    if (connections.length > 0) await this.#look(connections, false)
-    for (const connection of connections) await connection.close()
+    while (!this.#stopped && !breaks.fault) {
+      const connections = await this.#login()
+      if (connections.length > 0) await this.#keep(connections)
+    }
   }
 
-  /** Until the next look. The error that ended it before. */
-  async #work(connections: readonly Initiator[]): Promise<unknown> {
+  /** Until one of the connections ends, or nothing more is wanted. */
+  async #keep(connections: readonly Initiator[]): Promise<void> {
+    const { breaks } = this.#options
+    const watch = new SessionWatch(this.name, connections)
+    watch.begin() // there is always something under way
+    breaks.watch(watch)
+    let ending: 'fin' | 'reset' = 'fin'
+    try {
+      await this.#look(connections)
+      while (!this.#stopped) {
+        await this.#work(connections)
+        await this.#look(connections)
+      }
+    } catch (error) {
+      ending = 'reset'
+      this.#unsettled = true
+      breaks.note(this.name, error, [watch])
+    }
+    breaks.unwatch(watch)
+    for (const connection of connections) await connection.close(ending)
+  }
+
+  /** Until the next look. @throws Error that has ended it before */
+  async #work(connections: readonly Initiator[]): Promise<void> {
     const { dice } = this.#options
     const end = performance.now() + LOOK_MS
     let broken: unknown
@@ -101,27 +119,21 @@ export class LedgerLane implements Lane {
       ),
     )
     await Promise.all(loops)
-    return broken
+    if (broken !== undefined) throw broken
   }
 
-  /** Reads everything and holds it against what was asked and answered; `settle`: some of it was not answered. */
-  async #look(connections: readonly Initiator[], settle: boolean): Promise<void> {
+  /** Reads everything and holds it against what was asked and answered, or, after a connection has ended, asked. @throws Error when a connection ends */
+  async #look(connections: readonly Initiator[]): Promise<void> {
     const { disks, dice, breaks } = this.#options
     const faults: string[] = []
-    try {
-      for (const [lun, ledger] of this.#ledgers.entries()) {
-        const content = await readAll(dice.pick(connections), lun)
-        const told = ledger.faults('kill', { content })
-        if (disks[lun]!.thin)
-          told.push(...ledger.statusFaults(await readStatuses(connections[0]!, lun, ledger.sectors)))
-        if (settle && told.length === 0) ledger.settle('kill', { content })
-        faults.push(...told.map(fault => `${this.name}, LUN ${lun}: ${fault}`))
-      }
-    } catch (error) {
-      // The next operation meets the same, and the look after it is as strict as this one.
-      breaks.note(`${this.name}, looking`, error)
-      return
+    for (const [lun, ledger] of this.#ledgers.entries()) {
+      const content = await readAll(dice.pick(connections), lun)
+      const told = ledger.faults('kill', { content })
+      if (disks[lun]!.thin) told.push(...ledger.statusFaults(await readStatuses(connections[0]!, lun, ledger.sectors)))
+      if (this.#unsettled && told.length === 0) ledger.settle('kill', { content })
+      faults.push(...told.map(fault => `${this.name}, LUN ${lun}: ${fault}`))
     }
+    this.#unsettled = false
     if (faults.length > 0) breaks.fail(new Error(faults.join('\n')))
   }
 

@@ -6,10 +6,13 @@ import { Initiator, type PortalAddress } from '@scsipub/testkit'
 import type { Breaks } from './breaks.js'
 import type { Echo } from './echo.js'
 import type { Lane } from './lane.js'
+import { SessionWatch } from './session-watch.js'
 
 const EVERY_MS = 100
-/** 1 s is promised, on a machine that does nothing else; the run tells the longest. */
-const PROMISED_MS = 3_000
+/** On a machine that does nothing else; the run tells each that took longer. */
+const PROMISED_MS = 1_000
+/** No ping takes so long, whatever else the machine does. */
+const LIMIT_MS = 3_000
 /** Any stall, also where a thread has died: what spins is missed for five seconds first. */
 const STALLED_MS = 8_000
 
@@ -19,6 +22,9 @@ export class PingLane implements Lane {
   /** The longest, in ms, by what was done to the server meanwhile. */
   readonly longestMs = new Map<string, number>()
   longestEchoMs = 0
+  /** Those that took longer than is promised. */
+  readonly late: { readonly what: string; readonly pingMs: number; readonly echoMs: number }[] = []
+  readonly #tookMs: number[] = []
   readonly #options: { address: PortalAddress; target: string; breaks: Breaks; echo: Echo; doing: () => string }
   #stopped = false
 
@@ -34,32 +40,46 @@ export class PingLane implements Lane {
     this.#stopped = false
     const { address, target, breaks } = this.#options
     while (!this.#stopped && !breaks.fault) {
+      let watches: SessionWatch[] = []
       try {
         const sessions = await Promise.all([1, 2].map(() => Initiator.login(address, { target })))
-        while (!this.#stopped && !breaks.fault) await this.#ping(sessions)
+        watches = sessions.map(session => new SessionWatch(this.name, [session]))
+        for (const watch of watches) breaks.watch(watch)
+        while (!this.#stopped && !breaks.fault) await this.#ping(watches)
         for (const session of sessions) await session.close()
       } catch (error) {
-        breaks.note(this.name, error)
+        breaks.note(this.name, error, watches.length > 0 ? watches : undefined)
+        for (const { connections } of watches) for (const connection of connections) await connection.close('reset')
         await setTimeout(EVERY_MS)
+      } finally {
+        for (const watch of watches) breaks.unwatch(watch)
       }
     }
   }
 
+  /** So many of a hundred took at most that, in ms. */
+  percentile(percent: number): number {
+    const sorted = this.#tookMs.toSorted((a, b) => a - b)
+    return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? 0
+  }
+
   /** All sessions at once, and the echo before and after them. */
-  async #ping(sessions: readonly Initiator[]): Promise<void> {
+  async #ping(watches: readonly SessionWatch[]): Promise<void> {
     const { breaks, echo, doing } = this.#options
     const what = doing()
     const before = await echo.measure()
     const tolerant = breaks.open
-    const took = await Promise.all(sessions.map(session => timed(session)))
+    const took = await Promise.all(watches.map(watch => timed(watch)))
     const after = await echo.measure()
     const echoMs = Math.max(before, after)
     const pingMs = Math.max(...took)
     this.done += took.length
     this.longestEchoMs = Math.max(this.longestEchoMs, echoMs)
+    if (pingMs > PROMISED_MS) this.late.push({ what, pingMs, echoMs })
+    this.#tookMs.push(...took)
     for (const name of new Set([what, doing()]))
       this.longestMs.set(name, Math.max(this.longestMs.get(name) ?? 0, pingMs))
-    const limit = (tolerant || breaks.open ? STALLED_MS : PROMISED_MS) + MACHINE * echoMs
+    const limit = (tolerant || breaks.open ? STALLED_MS : LIMIT_MS) + MACHINE * echoMs
     if (pingMs > limit)
       breaks.fail(new Error(`a ping took ${Math.round(pingMs)} ms during "${what}", an echo ${Math.round(echoMs)} ms`))
     await setTimeout(EVERY_MS)
@@ -69,8 +89,10 @@ export class PingLane implements Lane {
 /** A ping goes through more threads than an echo, each of which waits for a processor. */
 const MACHINE = 4
 
-async function timed(session: Initiator): Promise<number> {
+async function timed(watch: SessionWatch): Promise<number> {
   const began = performance.now()
-  await session.ping()
+  const over = watch.begin()
+  for (const session of watch.connections) await session.ping()
+  over()
   return performance.now() - began
 }

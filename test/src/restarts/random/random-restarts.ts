@@ -7,17 +7,20 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Dice } from '../../chaos/dice.js'
 import { ChaosFault } from '../../chaos/faults.js'
-import { ACTIONS, type Action } from './actions.js'
+import { LiveGuest } from '../../harness/live-guest.js'
+import type { Action } from './action.js'
+import { ACTIONS } from './actions.js'
 import { Breaks } from './breaks.js'
 import { Echo } from './echo.js'
 import { type Fleet, fleetOf } from './fleet.js'
 import { type Held, heldBy, untilNoMoreHeld } from './held.js'
 import { endInOrder } from './last-orders.js'
+import type { PingLane } from './ping-lane.js'
 import type { RestartedServer } from './restarted-server.js'
 import { type Stage, setUp, WORKERS } from './stage.js'
 
 /** Until every load has begun, on a busy machine. */
-const BEGUN_MS = 60_000
+const BEGUN_MS = 180_000
 const NOTHING = 'nothing'
 
 export interface RandomRestartsOptions {
@@ -29,6 +32,8 @@ export interface RandomRestartsOptions {
   readonly progress?: (line: string) => void
   /** All that there are unless told. */
   readonly actions?: readonly Action[]
+  /** With a Linux guest among the initiators. */
+  readonly guest?: boolean
 }
 
 export interface RandomRestartsResult {
@@ -46,27 +51,37 @@ export interface RandomRestartsResult {
 
 /** @throws ChaosFault for the first thing that is not as it has to be */
 export async function randomRestarts(options: RandomRestartsOptions): Promise<RandomRestartsResult> {
+  const guest = options.guest ? await LiveGuest.boot('restless') : undefined
   const stage = await setUp(options.scratch)
   const echo = await Echo.start()
   try {
-    return await play(stage, echo, options)
+    return await play({ stage, echo, guest }, options)
   } catch (error) {
     const lines = [...stage.server.log.map(line => JSON.stringify(line)), ...stage.server.complaints]
     writeFileSync(join(options.scratch, 'server.log'), lines.join('\n'))
+    if (guest) writeFileSync(join(options.scratch, 'guest.log'), guest.console)
     throw new ChaosFault(`restarts, seed ${options.seed}`, [(error as Error).message], options.scratch)
   } finally {
+    guest?.end()
     echo.stop()
     await stage.server.kill()
   }
 }
 
-async function play(stage: Stage, echo: Echo, options: RandomRestartsOptions): Promise<RandomRestartsResult> {
-  const { server, dataDir } = stage
+interface Props {
+  readonly stage: Stage
+  readonly echo: Echo
+  readonly guest: LiveGuest | undefined
+}
+
+async function play({ stage, echo, guest }: Props, options: RandomRestartsOptions): Promise<RandomRestartsResult> {
+  const { server, dataDir, configFile } = stage
   const { seed, seconds, progress = () => {}, actions = ACTIONS } = options
   const dice = new Dice(seed)
   let doing = NOTHING
   const breaks = new Breaks()
-  const fleet = fleetOf({ stage, breaks, echo, dice: dice.fork(), doing: () => doing })
+  const mayBreak = actions.some(action => action.breaks)
+  const fleet = fleetOf({ stage, breaks, echo, guest, mayBreak, dice: dice.fork(), doing: () => doing })
   await use(fleet, breaks, async () => {
     assert.equal((await server.operator('POST /workers/restart')).status, 200)
   })
@@ -81,19 +96,21 @@ async function play(stage: Stage, echo: Echo, options: RandomRestartsOptions): P
       await setTimeout(own.between(100, 1200))
       const action = chosen.next()
       doing = action.name
-      const what = await action.run({ server, dice: own, breaks, workers: WORKERS })
+      const what = await action.run({ server, configFile, dice: own, breaks, workers: WORKERS })
       doing = NOTHING
       done.set(action.name, (done.get(action.name) ?? 0) + 1)
       progress(`${action.name}: ${what}`)
     }
   })
+  progress('all loads have ended')
   await nobodyThere(server)
   const after = await untilNoMoreHeld(server, dataDir, before)
+  progress('nothing is left over')
   assert.deepEqual(unexpected(server, breaks), [], 'lines of the log that tell of a fault')
   await endInOrder(stage)
   const loads = new Map(fleet.lanes.map(lane => [lane.name, lane.done]))
   const result = { before: before.held, after: after.held, done, loads, pingsMs: fleet.pings.longestMs }
-  return { ...result, lines: [...report(result, breaks), `the longest echo: ${ms(fleet.pings.longestEchoMs)}`] }
+  return { ...result, lines: [...report(result, breaks), ...pingReport(fleet.pings)] }
 }
 
 /** Runs the loads while `act` acts. @throws the first fault of either */
@@ -158,14 +175,23 @@ const ERRORS: ReadonlySet<string | number> = new Set(['error', 'fatal', 50, 60])
 /** What a thread that was ended on purpose leaves in the log. */
 const EXPECTED = /^(engine\.died|worker\.died|worker\.failed)$/
 
+/** What a new process that finds a wrong configuration says to whoever has started it. */
+const TOLD = /config\.json: workers must be/
+
 function unexpected(server: RestartedServer, breaks: Breaks): string[] {
   const faults = server.log.filter(({ level, event = '' }) => ERRORS.has(level) && !EXPECTED.test(event))
-  const dropped = server.log.filter(
-    ({ event, outcome }) => event === 'session.dropped' || (event === 'session.ended' && outcome === 'dropped'),
-  )
-  // Where no connection may end, none has.
-  const cut = breaks.allowed.length === 0 && !server.log.some(({ event }) => event === 'worker.died') ? dropped : []
-  return [...faults, ...cut].map(line => JSON.stringify(line)).concat(server.complaints)
+  // No connection has ended but those of dead workers, and of leases whose owner has removed them.
+  const cut = server.log.filter(({ event = '', outcome, remote, why }) => {
+    const dropped = /^(session|connection)\.ended$/.test(event) && outcome === 'dropped'
+    return dropped && !breaks.wasInDeadWorker(portOf(remote)) && !/^lease \w+ is evicted$/.test(String(why))
+  })
+  return [...faults, ...cut]
+    .map(line => JSON.stringify(line))
+    .concat(server.complaints.filter(line => !TOLD.test(line)))
+}
+
+function portOf(address: unknown): number {
+  return Number(String(address).split(':').at(-1))
 }
 
 function report(
@@ -177,8 +203,20 @@ function report(
     ...[...done].map(([name, count]) => `${count} × ${name}; longest ping meanwhile ${ms(pingsMs.get(name) ?? 0)}`),
     `between them the longest ping took ${ms(pingsMs.get(NOTHING) ?? 0)}`,
     [...loads].map(([name, count]) => `${name} ${count}`).join(', '),
-    `connections that ended where they may: ${breaks.allowed.length}`,
+    `sessions in workers that died: ${breaks.wentOn} went on, on the same connections; ${breaks.lost} had to log in again`,
+    `ends of connections, and logins that failed, where they may: ${breaks.allowed.length}`,
     `held before → after: ${names.map(name => `${name} ${before[name]} → ${after[name]}`).join(', ')}`,
+  ]
+}
+
+function pingReport(pings: PingLane): string[] {
+  const of = (percent: number) => ms(pings.percentile(percent))
+  return [
+    `pings: half within ${of(50)}, 99 of 100 within ${of(99)}, 999 of 1000 within ${of(99.9)}, the longest ${of(100)}; the longest echo ${ms(pings.longestEchoMs)}`,
+    ...pings.late.map(
+      ({ what, pingMs, echoMs }) =>
+        `longer than a second: ${ms(pingMs)} during "${what}", an echo beside it ${ms(echoMs)}`,
+    ),
   ]
 }
 

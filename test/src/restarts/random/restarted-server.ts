@@ -16,6 +16,7 @@ import { ORDERS_VARIABLE, type Order, type OrderAnswer, socketOf } from './fault
 
 const READY_MS = 60_000
 const STOP_MS = 40_000
+const ORDER_MS = 60_000
 const FAULTS = new URL('./fault-threads.js', import.meta.url)
 
 export interface OperatorAnswer {
@@ -44,7 +45,9 @@ export class RestartedServer {
   constructor(options: RestartedServerOptions) {
     this.#options = options
     const main = join(ROOT, 'supervisor/dist/main.js')
-    const command = [process.execPath, '--import', FAULTS.href, main, '--config', options.configFile]
+    // What counts objects in a heap is experimental, and says so.
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--import', FAULTS.href]
+    const command = [...node, main, '--config', options.configFile]
     this.#child = spawn('setpriv', [...DIES_WITH_PARENT, ...command], {
       env: { ...process.env, [ORDERS_VARIABLE]: this.#folder },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,6 +89,7 @@ export class RestartedServer {
   /** Tells the serving process something that only tests do. */
   async order(order: Order): Promise<OrderAnswer> {
     const socket = connect(socketOf(this.#folder, this.pid))
+    socket.setTimeout(ORDER_MS, () => socket.destroy(new Error(`no answer to the order ${JSON.stringify(order)}`)))
     socket.write(JSON.stringify(order))
     let text = ''
     for await (const chunk of socket.setEncoding('utf8')) text += chunk
@@ -109,6 +113,13 @@ export class RestartedServer {
         throw new Error(`the server has not logged ${event} ${times} times; at last it said:\n${this.lastSaid}`)
       await setTimeout(10)
     }
+  }
+
+  /** Waits until that process has said that it is ready. */
+  async servedBy(pid: number): Promise<void> {
+    const isReady = () => this.log.some(line => line.event === 'server.ready' && line.pid === pid)
+    for (const end = performance.now() + READY_MS; !isReady(); await setTimeout(10))
+      if (performance.now() > end) throw new Error(`process ${pid} does not serve; at last it said:\n${this.lastSaid}`)
   }
 
   get lastSaid(): string {

@@ -9,11 +9,13 @@ import { RestartedServer } from './restarted-server.js'
 
 export const WORKERS = 2
 const MIB = 1 << 20
+const GUEST_BYTES = 64 * MIB
 
 /** Beside those of `KILL_CONFIG`. */
 export const PERF = 'perf'
 export const PATTERNS = 'patterns'
 export const PINGS = 'pings'
+export const RESTS = 'rests'
 
 /** Of a leased LUN and of an anonymous one: blank. */
 export const SMALL_DISK: KillDisk = {
@@ -27,8 +29,12 @@ export const SMALL_DISK: KillDisk = {
 export interface Stage {
   readonly server: RestartedServer
   readonly dataDir: string
+  readonly configFile: string
+  readonly tenant: Tenant
   /** Of one LUN and of two, each of `SMALL_DISK`. */
   readonly leases: readonly [LeaseAnswer, LeaseAnswer]
+  /** A leased disk for a Linux guest. */
+  readonly guestDisk: LeaseAnswer
 }
 
 /** Starts the server below `scratch` and leases the disks. */
@@ -51,6 +57,7 @@ export async function setUp(scratch: string): Promise<Stage> {
       { name: PERF, auth: 'none', luns: [{ sizeBytes: 64 * MIB }] },
       { name: PATTERNS, auth: 'none', luns: [{ sizeBytes: 4 * MIB }] },
       { name: PINGS, auth: 'none', luns: [disk] },
+      { name: RESTS, auth: 'none', luns: [disk] },
     ],
   }
   writeFileSync(configFile, JSON.stringify(config))
@@ -58,12 +65,13 @@ export async function setUp(scratch: string): Promise<Stage> {
   try {
     await server.logged('server.ready')
     const tenant = await Tenant.make(server.api)
-    const lease = (name: string, luns: number) =>
+    const lease = (name: string, luns: number, sizeBytes = disk.sizeBytes) =>
       tenant.ask<LeaseAnswer>(server.api, 'POST /api/sessions', 201, {
         name,
-        luns: Array.from({ length: luns }, () => ({ size_bytes: disk.sizeBytes })),
+        luns: Array.from({ length: luns }, () => ({ size_bytes: sizeBytes })),
       })
-    return { server, dataDir, leases: [await lease('one', 1), await lease('two', 2)] }
+    const leases = [await lease('one', 1), await lease('two', 2)] as const
+    return { server, dataDir, configFile, tenant, leases, guestDisk: await lease('guest', 1, GUEST_BYTES) }
   } catch (error) {
     await server.kill()
     throw error
