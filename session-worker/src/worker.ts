@@ -25,6 +25,7 @@ import {
   type WorkerReady,
   WorkerSlots,
 } from '@scsipub/contract'
+import { MappingRegistry, registerMappings } from '@scsipub/posix'
 import { BorrowedVolumes } from '@scsipub/volume'
 import { ConnectionActor } from './connection-actor.js'
 import { applyNotice, type SessionNotice } from './engine-notices.js'
@@ -65,6 +66,8 @@ export class SessionWorker implements Services {
     const slot = new WorkerSlots(data.slots).claim(threadId)
     this.counters = new WorkerCounters(data.counters, slot)
     beginPulse(this.counters)
+    const mappings = new MappingRegistry().shared
+    registerMappings(mappings)
     const toSupervisor = new MessageChannel()
     const toEngine = new MessageChannel()
     this.supervisor = new Requester(toSupervisor.port1)
@@ -88,6 +91,7 @@ export class SessionWorker implements Services {
       taskId: Number(readlinkSync('/proc/thread-self').split('/').at(-1)),
       supervisorPort: toSupervisor.port2,
       enginePort: toEngine.port2,
+      mappings,
     }
     parentPort!.postMessage(ready, [toSupervisor.port2, toEngine.port2])
     setInterval(() => this.#tick(), TICK_MS).unref()

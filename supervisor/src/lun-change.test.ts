@@ -23,6 +23,7 @@ function workerOf(t: Test) {
     taskId: 1,
     supervisorPort: supervisor.port2,
     enginePort: engine.port2,
+    mappings: new SharedArrayBuffer(16),
   }
   const life = new WorkerLife(ready, thread as unknown as Worker)
   const far: MessagePort = supervisor.port1

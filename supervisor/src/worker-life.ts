@@ -5,6 +5,7 @@
  */
 import type { MessagePort, Worker } from 'node:worker_threads'
 import type { SupervisorNotice, WorkerReady } from '@scsipub/contract'
+import { MappingRegistry, unmapAll } from '@scsipub/posix'
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'noticeId'> : never
 
@@ -39,7 +40,7 @@ export class WorkerLife {
 
   readonly #thread: Worker | undefined
 
-  constructor({ threadId, slot, taskId, supervisorPort }: WorkerReady, thread: Worker | undefined) {
+  constructor({ threadId, slot, taskId, supervisorPort, mappings }: WorkerReady, thread: Worker | undefined) {
     this.taskId = taskId
     this.#thread = thread
     thread?.once('error', error => {
@@ -55,6 +56,7 @@ export class WorkerLife {
     })
     void this.gone.then(() => {
       this.#isGone = true
+      unmapAll(new MappingRegistry(mappings))
       for (const noticeId of [...this.#asked.keys()]) this.answered(noticeId, { gone: true })
     })
   }

@@ -61,6 +61,8 @@ export interface WorkerReady {
   taskId: number
   supervisorPort: MessagePort
   enginePort: MessagePort
+  /** Of a `MappingRegistry`: what it maps, for who outlives it. */
+  mappings: SharedArrayBuffer
 }
 
 /** What a connection asks of the supervisor. `isid` is 12 hex digits, `tsih` 0 for a new session. */
