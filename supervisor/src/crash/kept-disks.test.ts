@@ -53,6 +53,15 @@ t.test('kept disks count like sessions of their party, and give way when one of 
   t.match(admission.admit(PEER), { why: /too many sessions of one address/ })
 })
 
+t.test('a nexus has one: the next takes the place of the last, which is destroyed', async t => {
+  const { kept, destroyed } = lab()
+  kept.keep('a', { volumeIds: ['v1'], peerAddress: PEER })
+  kept.keep('a', { volumeIds: ['v2'], peerAddress: PEER })
+  t.same(destroyed, ['v1'])
+  t.same(kept.take('a'), ['v2'])
+  t.equal(kept.size, 0)
+})
+
 t.test('another process keeps them for the rest of their time, and counts them', async t => {
   const before = lab(10_000)
   before.kept.keep('a', { volumeIds: ['v1', 'v2'], peerAddress: PEER })

@@ -56,3 +56,15 @@ t.test('another process goes on with what is known, and with what is left of the
   three.clock.ms = 401
   t.notOk(three.poison.strike('a'), 'the first one counts no more')
 })
+
+t.test('who has met with no fault for long is forgotten', async t => {
+  const { clock, poison } = lab()
+  for (let time = 0; time < 3; time++) poison.strike('a')
+  poison.strike('b')
+  clock.ms = 499
+  poison.strike('c')
+  t.equal(poison.size, 3)
+  clock.ms = 1_400
+  poison.strike('d')
+  t.equal(poison.size, 2, 'a and b are forgotten, c is not')
+})

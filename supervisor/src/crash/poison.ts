@@ -40,6 +40,11 @@ export class Poison {
     this.#now = now
   }
 
+  /** Nexuses of which something is known. */
+  get size(): number {
+    return this.#known.size
+  }
+
   /** The session of that nexus has met with a fault; whether that was once too often. */
   strike(nexus: string): boolean {
     this.#tidy()

@@ -36,6 +36,13 @@ await t.test('an upgrade while a disk waits for its initiator: it finds it in th
     t.equal(status, 200, JSON.stringify(body))
     await server.logged('server.ready', 2)
     t.not(server.pid, before)
+    // The numbers of sessions begin anew in no process: a disk has that of its session.
+    for (let count = 0; count < 4; count++) {
+      const stranger = await Initiator.login(address, { target: BLANK })
+      t.ok((await stranger.read(0, 8)).equals(Buffer.alloc(4096)), 'nobody else gets it')
+      await stranger.logout()
+      await stranger.close()
+    }
     const again = await login()
     t.ok((await again.read(0, 8)).equals(content(4096, 9)), 'its data is there')
     await again.logout()
