@@ -45,6 +45,16 @@ t.test('messages arrive in order, whatever their size, with buffers, maps and la
   await over()
 })
 
+t.test('bytes have a buffer of their own: a thread that is given them is not given the whole message', async t => {
+  const { here, there, over } = await link()
+  here.send({ kind: 'text', text: 'x'.repeat(100_000), bytes: Buffer.alloc(48, 7) } as Text)
+  const { bytes } = await there.receive<Text>('text')
+  t.equal(bytes?.length, 48)
+  t.equal(bytes?.buffer.byteLength, 48)
+  here.close()
+  await over()
+})
+
 t.test('what is said out of turn is told', async t => {
   const { here, there, over } = await link()
   here.send({ kind: 'go' })

@@ -9,7 +9,7 @@
  */
 import { closeSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { deserialize, serialize } from 'node:v8'
+import { DefaultDeserializer, serialize } from 'node:v8'
 import { MAX_DESCRIPTORS, receiveDescriptors, sendDescriptors } from '@scsipub/posix'
 
 /** What is said on a link; further fields are as the kind has them. */
@@ -114,7 +114,7 @@ export class Link {
       const rest = all.subarray(LENGTH_BYTES + length)
       this.#pieces = [rest]
       this.#buffered = rest.length
-      this.#deliver(deserialize(all.subarray(LENGTH_BYTES, LENGTH_BYTES + length)) as LinkMessage)
+      this.#deliver(read(all.subarray(LENGTH_BYTES, LENGTH_BYTES + length)))
     }
   }
 
@@ -137,4 +137,24 @@ export class Link {
     this.#waiting?.reject(this.#end)
     this.#waiting = undefined
   }
+}
+
+/** Not in the types of Node, which documents it. */
+const readView = (DefaultDeserializer.prototype as unknown as { _readHostObject(): ArrayBufferView })._readHostObject
+
+/**
+ * Bytes in a message have buffers of their own. `v8.deserialize` makes views of the one buffer that holds the whole message, and who posts such a view to a thread
+ * has all of that copied, for each of thousands of sessions.
+ */
+class OwnBytes extends DefaultDeserializer {
+  _readHostObject(): ArrayBufferView {
+    const view = readView.call(this)
+    return view instanceof Uint8Array ? new Uint8Array(view) : view
+  }
+}
+
+function read(message: Buffer): LinkMessage {
+  const bytes = new OwnBytes(message)
+  bytes.readHeader()
+  return bytes.readValue() as LinkMessage
 }

@@ -1,7 +1,7 @@
 /**
  * Sessions that another process of the server had, taken in by this one: put together in the session workers, where they wait for the word to go on.
  */
-import type { ConnectionEnd, ControlBlocks } from '@scsipub/contract'
+import type { ConnectionEnd, ControlBlocks, SessionRecord } from '@scsipub/contract'
 import { type Adopted, adoptSession } from '../hand-over/adopt-session.js'
 import { nextMoveId } from '../hand-over/session-move.js'
 import type { Log } from '../log.js'
@@ -33,7 +33,8 @@ export async function takeSessions(estate: SessionsEstate, parts: TakenSessionsP
   const { workers } = pool
   const takeUnit = async (unit: UnitEstate, first: number) => {
     const connections = unit.connectionIds.flatMap(id => host.get(id) ?? [])
-    const adoption = { moveId: nextMoveId(), record: unit.record, controls: parts.controls, connections }
+    const { record } = unit
+    const adoption = { moveId: nextMoveId(), record, controls: controlsOf(record, parts.controls), connections }
     const adopted = await adoptSomewhere(adoption, rotated(workers, first), parts)
     for (const end of adopted?.ends ?? []) end.catch(() => {}) // whoever follows the connection hears of it
     if (!adopted) for (const { session } of connections) session.fault ??= DROPPED.why
@@ -53,6 +54,16 @@ export async function takeSessions(estate: SessionsEstate, parts: TakenSessionsP
     for (const result of begun)
       if (result.status === 'rejected') log.warn({ event: 'session.go.failed', why: String(result.reason) })
   }
+}
+
+/** Those of its own volumes: each is shared memory, which takes its time to be told of, and of all together there may be thousands. */
+function controlsOf({ session }: SessionRecord, all: ControlBlocks): ControlBlocks {
+  const own: Record<string, SharedArrayBuffer> = {}
+  for (const { volume } of session?.luns ?? []) {
+    const control = all[volume.spec.volumeId]
+    if (control) own[volume.spec.volumeId] = control
+  }
+  return own
 }
 
 async function adoptSomewhere(

@@ -1,4 +1,4 @@
-// How long initiators wait while all session workers are replaced: `npm run bench -- hand-over`. 1,000 sessions, of which 50 read and write at the time, each with a disk of its own.
+// How long initiators wait while all session workers are replaced, `npm run bench -- hand-over`, or the whole server, `-- upgrade`. 1,000 sessions, of which 50 read and write at the time, each with a disk of its own.
 //
 // Two views of it: the pauses that the server reports, and what the busy initiators saw, as the longest time that any of their commands took.
 
@@ -7,13 +7,13 @@ import { iqn } from '../harness/server.js'
 import { BareSession } from './bare-session.js'
 import type { Options } from './options.js'
 import { inMemory } from './scratch.js'
-import { Scsipub } from './scsipub.js'
+import { ADMIN_TOKEN, Scsipub } from './scsipub.js'
 import { verdict } from './sessions.bench.js'
 
 const IDLE = 950
 const BUSY = 50
+const SESSIONS = IDLE + BUSY
 const LOGINS_AT_A_TIME = 32
-const TOKEN = 'benchmark-of-hand-over'
 const BLOCKS = 8
 const BLOCK_BYTES = 512
 const MAX_P99_MS = 20
@@ -25,15 +25,50 @@ interface Report {
   readonly pauseMs: { readonly median: number; readonly p99: number; readonly max: number }
 }
 
-/** Prints a line a round. */
-export async function benchHandOver({ extent }: Options): Promise<void> {
+/** Prints the pauses of each round. */
+export async function benchHandOver(options: Options): Promise<void> {
+  await withSessions(options, async (scsipub, busy) => {
+    const { report, longestMs } = await beside(busy, () => scsipub.administer<Report>('workers/restart'))
+    const { moved, dropped, pauseMs } = report
+    console.log(`${moved} sessions moved, ${dropped} lost: ${verdict(dropped === 0 && moved >= SESSIONS)}`)
+    console.log(
+      `  pauses: median ${ms(pauseMs.median)}, p99 ${ms(pauseMs.p99)}, longest ${ms(pauseMs.max)}, goal at most ${MAX_P99_MS} and ${MAX_MS}: ${verdict(pauseMs.p99 <= MAX_P99_MS && pauseMs.max <= MAX_MS)}`,
+    )
+    console.log(`  the longest that a command of a busy session took: ${ms(longestMs)}`)
+  })
+}
+
+interface UpgradeReport {
+  readonly to: { readonly pid: number }
+  readonly moved: number
+  readonly asked_to_log_in_again: number
+  readonly pause_ms: number
+  readonly login_pause_ms: number
+}
+
+/** As `benchHandOver`, with the whole server replaced. */
+export async function benchUpgrade(options: Options): Promise<void> {
+  await withSessions(options, async (scsipub, busy) => {
+    const { report, longestMs } = await beside(busy, () => scsipub.upgrade<UpgradeReport>())
+    const { moved, asked_to_log_in_again: asked, pause_ms: pauseMs, login_pause_ms: loginMs } = report
+    console.log(`${moved} sessions went on, ${asked} had to log in again: ${verdict(asked === 0 && moved >= SESSIONS)}`)
+    console.log(`  all stood still for ${ms(pauseMs)}, logins waited for up to ${ms(loginMs)}`)
+    console.log(`  the longest that a command of a busy session took: ${ms(longestMs)}`)
+  })
+}
+
+/** Has the sessions in a server of ours for as many rounds as are wanted; all of them have to be there at the end. */
+async function withSessions(
+  { extent }: Options,
+  round: (scsipub: Scsipub, busy: readonly Initiator[]) => Promise<void>,
+): Promise<void> {
   await inMemory(2 ** 30, async folder => {
-    const scsipub = await Scsipub.start(folder, {}, { admin: { token: TOKEN } })
+    const scsipub = await Scsipub.start(folder, {}, { admin: { token: ADMIN_TOKEN } })
     try {
       const idle = await inLanes(IDLE, index => BareSession.login(scsipub.port, 'blank', index))
       const options = { target: iqn('blank') }
       const busy = await inLanes(BUSY, () => Initiator.login({ host: '127.0.0.1', port: scsipub.port }, options))
-      for (let round = 0; round < extent.rounds; round++) await replaceAll(scsipub, busy)
+      for (let count = 0; count < extent.rounds; count++) await round(scsipub, busy)
       await Promise.all(idle.map(session => session.logout()))
       await Promise.all(busy.map(initiator => initiator.close()))
     } finally {
@@ -42,31 +77,21 @@ export async function benchHandOver({ extent }: Options): Promise<void> {
   })
 }
 
-async function replaceAll(scsipub: Scsipub, busy: readonly Initiator[]): Promise<void> {
+/** Does something while the busy sessions are at work. */
+async function beside<T>(busy: readonly Initiator[], act: () => Promise<T>): Promise<{ report: T; longestMs: number }> {
   let over = false
   const working = Promise.all(busy.map((initiator, index) => work(initiator, index, () => over)))
-  let report: Report
+  let report: T
   try {
-    report = await restart(scsipub)
+    report = await act()
   } finally {
     over = true
   }
-  const longest = Math.max(...(await working))
-  const { moved, dropped, pauseMs } = report
-  const ms = (value: number) => `${value.toFixed(1)} ms`
-  console.log(`${moved} sessions moved, ${dropped} lost: ${verdict(dropped === 0 && moved >= IDLE + BUSY)}`)
-  console.log(
-    `  pauses: median ${ms(pauseMs.median)}, p99 ${ms(pauseMs.p99)}, longest ${ms(pauseMs.max)}, goal at most ${MAX_P99_MS} and ${MAX_MS}: ${verdict(pauseMs.p99 <= MAX_P99_MS && pauseMs.max <= MAX_MS)}`,
-  )
-  console.log(`  the longest that a command of a busy session took: ${ms(longest)}`)
+  return { report, longestMs: Math.max(...(await working)) }
 }
 
-/** @throws Error when the server refuses */
-async function restart({ api }: Scsipub): Promise<Report> {
-  const headers = { authorization: `Bearer ${TOKEN}` }
-  const response = await fetch(`${api}/api/admin/workers/restart`, { method: 'POST', headers })
-  if (!response.ok) throw new Error(`the restart was refused: ${response.status} ${await response.text()}`)
-  return (await response.json()) as Report
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`
 }
 
 /** Writes and reads back, one command at a time; the longest that one took, in ms. @throws Error for other data than what was written */

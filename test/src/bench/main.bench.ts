@@ -1,7 +1,7 @@
 // Runs the parts of the benchmark that were asked for. Only one load runs at any time.
 
 import { benchBitmap } from './bitmap.bench.js'
-import { benchHandOver } from './hand-over.bench.js'
+import { benchHandOver, benchUpgrade } from './hand-over.bench.js'
 import { benchLeases } from './leases.bench.js'
 import { describeMachine } from './machine.js'
 import { benchMixes } from './mixes.bench.js'
@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   reservations: benchReservations,
   leases: benchLeases,
   'hand-over': benchHandOver,
+  upgrade: benchUpgrade,
 }
 
 async function main(): Promise<void> {

@@ -7,7 +7,7 @@ const GIBIBYTE = 2 ** 30
 const FULL: Extent = { rounds: 7, seconds: 3, diskBytes: GIBIBYTE }
 const QUICK: Extent = { rounds: 3, seconds: 1, diskBytes: GIBIBYTE / 4 }
 
-const USAGE = `npm run bench -- [mixes|bitmap|sessions|reservations|leases|hand-over] [options]   without a name: mixes and bitmap
+const USAGE = `npm run bench -- [mixes|bitmap|sessions|reservations|leases|hand-over|upgrade] [options]   without a name: mixes and bitmap
   --quick          3 rounds of 1 s, disks of 256 MiB, instead of 7 of 3 s and 1 GiB
   --rounds N       rounds of each side
   --seconds N      length of a round
@@ -19,7 +19,7 @@ export interface Options {
   readonly only: string
 }
 
-const PARTS = ['mixes', 'bitmap', 'sessions', 'reservations', 'leases', 'hand-over']
+const PARTS = ['mixes', 'bitmap', 'sessions', 'reservations', 'leases', 'hand-over', 'upgrade']
 
 /** @throws Error with the usage, when the arguments are wrong */
 export function readOptions(args: readonly string[]): Options {

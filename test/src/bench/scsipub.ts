@@ -1,7 +1,8 @@
 // Our server as the benchmarks run it: an operator's configuration with two session workers, its data where it is told.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { iqn } from '../harness/server.js'
 import { ROOT } from '../repository.js'
 import { ChildServer } from './child-server.js'
@@ -13,12 +14,17 @@ export interface LunKeys {
 }
 
 const WORKERS = 2
+const POLL_MS = 50
+/** For `administer`, as `admin.token`. */
+export const ADMIN_TOKEN = 'benchmark-of-an-operator'
 
 export class Scsipub {
   readonly port: number
   /** Where it answers HTTP. */
   readonly api: string
   readonly #server: ChildServer
+  /** The process that goes on after an upgrade, whose child is nobody's. */
+  #heir: number | undefined
 
   private constructor(port: number, api: string, server: ChildServer) {
     this.port = port
@@ -57,11 +63,29 @@ export class Scsipub {
     return this.#server.pid
   }
 
+  /** What an administrator's POST answers. @throws Error when the server refuses */
+  async administer<T>(call: string): Promise<T> {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const response = await fetch(`${this.api}/api/admin/${call}`, { method: 'POST', headers })
+    if (!response.ok) throw new Error(`${call} was refused: ${response.status} ${await response.text()}`)
+    return (await response.json()) as T
+  }
+
   url(target: string, lun = 0): string {
     return `iscsi://127.0.0.1:${this.port}/${iqn(target)}/${lun}`
   }
 
+  /** Replaces the process by another one; what the server says of it. */
+  async upgrade<T extends { to: { pid: number } }>(): Promise<T> {
+    const report = await this.administer<T>('upgrade')
+    this.#heir = report.to.pid
+    return report
+  }
+
   async stop(): Promise<void> {
     await this.#server.stop('SIGTERM')
+    if (this.#heir === undefined) return
+    process.kill(this.#heir, 'SIGTERM')
+    while (existsSync(`/proc/${this.#heir}`)) await setTimeout(POLL_MS)
   }
 }
