@@ -56,6 +56,8 @@ export class SessionHost implements Sessions {
   readonly #parts: SessionHostParts
   readonly #connections = new Map<number, HostedConnection>()
   readonly #sessions = new Map<number, Session>()
+  /** Those that are about to join a session: few, and for a moment. */
+  readonly #joining = new Set<HostedConnection>()
   #lastId = 0
   #whenEmpty: (() => void) | undefined
 
@@ -158,6 +160,7 @@ export class SessionHost implements Sessions {
       session.peerAddress = connection.peerAddress
       session.connections.add(connection)
       this.#connections.set(connection.id, connection)
+      if (connection.joining !== undefined) this.#joining.add(connection)
     }
   }
 
@@ -178,6 +181,7 @@ export class SessionHost implements Sessions {
       // Nothing may come between the look and the start there, else the session could go away in between.
       for (let moving = this.#moving(goal); moving !== undefined; moving = this.#moving(goal)) await moving
       connection.joining = goal
+      this.#joining.add(connection)
       end = await this.#run(connection, { connectionId, localAddress, remoteAddress, received }, this.#workerOf(goal))
     }
     this.#over(connection, end)
@@ -187,6 +191,8 @@ export class SessionHost implements Sessions {
   join(connection: HostedConnection, session: Session): void {
     this.#sessions.delete(connection.session.id)
     connection.session = session
+    connection.joining = undefined
+    this.#joining.delete(connection)
     session.connections.add(connection)
   }
 
@@ -217,7 +223,7 @@ export class SessionHost implements Sessions {
 
   /** The connections that go where the session goes: its own, and those that are about to join it. None, when it is itself about to join another one. */
   unitOf(session: Session): HostedConnection[] {
-    return [...this.#connections.values()].filter(
+    return [...new Set([...session.connections, ...this.#joining])].filter(
       connection => connection.worker !== undefined && this.#leaderOf(connection) === session,
     )
   }
@@ -348,6 +354,7 @@ export class SessionHost implements Sessions {
     const { session } = connection
     const { log, onConnectionEnd, onSessionEnd } = this.#parts
     this.#connections.delete(connection.id)
+    this.#joining.delete(connection)
     session.connections.delete(connection)
     closeSync(connection.fd)
     const last = session.connections.size === 0
