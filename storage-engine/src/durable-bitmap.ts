@@ -10,8 +10,8 @@
  * What is deallocated or anchored stands in the live bitmap alone. A durable bitmap that takes over has none of it: those sectors are
  * mapped then, and read as the zeros that they were made, if that was flushed.
  */
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, openSync, read, readSync, write, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { BITMAP_PAGE_BYTES, type ControlBlock } from '@scsipub/contract'
 import {
   BITMAP_FORMAT,
@@ -27,6 +27,8 @@ import {
 import type { PersistentFiles } from './volume-files.js'
 
 const COPY_BYTES = 1024 * 1024
+const readAt = promisify(read)
+const writeAt = promisify(write)
 
 /** Which bitmap was taken at the opening. */
 export type Trusted = 'live' | 'durable'
@@ -36,25 +38,26 @@ export type Trusted = 'live' | 'durable'
  * guessing would lose or invent sectors.
  */
 export async function settle(files: PersistentFiles, sizeSectors: number, bootId: string): Promise<Trusted> {
-  const live = await open(files.bitmapPath, 'r+')
+  // Opened synchronously: of a thread that ends while it opens a file in another way, Node leaves the file open.
+  const live = openSync(files.bitmapPath, 'r+')
   try {
-    const durable = await open(files.durablePath, 'r')
+    const durable = openSync(files.durablePath, 'r')
     try {
-      const header = upgradeBitmapFile(live.fd, readBitmapHeader(live.fd, files.bitmapPath))
+      const header = upgradeBitmapFile(live, readBitmapHeader(live, files.bitmapPath))
       requireSize(files.bitmapPath, header.sizeSectors, sizeSectors)
-      requireSize(files.durablePath, readBitmapHeader(durable.fd, files.durablePath).sizeSectors, sizeSectors)
+      requireSize(files.durablePath, readBitmapHeader(durable, files.durablePath).sizeSectors, sizeSectors)
       if (header.bootId === bootId) return 'live'
       const presenceEnd = bitmapFileBytes(sizeSectors, BITMAP_FORMAT.presence)
       await copyBits(durable, live, presenceEnd)
       await zeroBits(live, presenceEnd, bitmapFileBytes(sizeSectors, header.format))
       // Last: until here, whoever starts again finds the old boot id and copies again.
-      writeBitmapHeader(live.fd, { ...header, bootId })
+      writeBitmapHeader(live, { ...header, bootId })
       return 'durable'
     } finally {
-      await durable.close()
+      closeSync(durable)
     }
   } finally {
-    await live.close()
+    closeSync(live)
   }
 }
 
@@ -62,25 +65,25 @@ function requireSize(path: string, found: number, wanted: number): void {
   if (found !== wanted) throw new BitmapDamaged(path, `it describes ${found} sectors and the volume has ${wanted}`)
 }
 
-async function copyBits(from: FileHandle, to: FileHandle, endBytes: number): Promise<void> {
+async function copyBits(from: number, to: number, endBytes: number): Promise<void> {
   const buffer = Buffer.allocUnsafe(COPY_BYTES)
   for (let position = BITMAP_HEADER_BYTES; position < endBytes; ) {
-    const { bytesRead } = await from.read(buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
+    const { bytesRead } = await readAt(from, buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
     if (bytesRead === 0) throw new Error('a bitmap became shorter while it was read')
     await writeAll(to, buffer, bytesRead, position)
     position += bytesRead
   }
 }
 
-async function zeroBits(file: FileHandle, position: number, endBytes: number): Promise<void> {
+async function zeroBits(file: number, position: number, endBytes: number): Promise<void> {
   const zeros = Buffer.alloc(COPY_BYTES)
   for (let at = position; at < endBytes; at += zeros.length)
     await writeAll(file, zeros, Math.min(zeros.length, endBytes - at), at)
 }
 
-async function writeAll(file: FileHandle, buffer: Buffer, length: number, position: number): Promise<void> {
+async function writeAll(file: number, buffer: Buffer, length: number, position: number): Promise<void> {
   for (let done = 0; done < length; ) {
-    const { bytesWritten } = await file.write(buffer, done, length - done, position + done)
+    const { bytesWritten } = await writeAt(file, buffer, done, length - done, position + done)
     done += bytesWritten
   }
 }

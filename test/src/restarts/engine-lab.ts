@@ -91,8 +91,8 @@ export class EngineLab {
     return this.portal.port
   }
 
-  /** Descriptors and mappings of files in the data directory. */
-  held(): { descriptors: number; mappings: number } {
+  /** Descriptors and mappings of files in the data directory, and which ones are open. */
+  held(): { descriptors: number; mappings: number; open: string[] } {
     const links = readdirSync('/proc/self/fd').map(fd => {
       try {
         return readlinkSync(`/proc/self/fd/${fd}`)
@@ -102,7 +102,8 @@ export class EngineLab {
     })
     const maps = readFileSync('/proc/self/maps', 'utf8').split('\n')
     const ours = (text: string) => text.includes(this.dataDir) && !text.includes('/state/')
-    return { descriptors: links.filter(ours).length, mappings: maps.filter(ours).length }
+    const open = links.filter(ours)
+    return { descriptors: open.length, mappings: maps.filter(ours).length, open }
   }
 
   /** Has the engine's thread end, or stand still. */

@@ -86,6 +86,7 @@ await withWorkerLab(t, {}, async server => {
       Array.from({ length: 40 }, () => segment),
       9,
     )
+    await untilTold()
     void initiator.executeWrite(copyCdb.extendedCopy(list.length), list).catch(() => {})
     await initiator.ping()
     const lost = server.count('session.lost')
