@@ -141,6 +141,8 @@ async function supervise(request: EngineRequest, conversation: Conversation, clo
     case 'volume.resize': {
       const { volumeId, sizeBytes } = request
       if (!(await engine.snapshots.resize(volumeId, sizeBytes)) && !request.again) return {}
+      // The engine that was asked first may have ended before the workers knew: they go by the new size before they tell of it.
+      if (request.again) await workers.replaced(await engine.renew(volumeId))
       log.info({ event: 'volume.resize', volume: volumeId, sizeBytes })
       // [SBC-3 §4.4.1]: every nexus is told that the capacity has changed.
       await workers.attention({ volumeId, sessionId: 0, condition: 'capacityDataChanged' })
