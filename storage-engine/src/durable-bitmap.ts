@@ -10,8 +10,8 @@
  * What is deallocated or anchored stands in the live bitmap alone. A durable bitmap that takes over has none of it: those sectors are
  * mapped then, and read as the zeros that they were made, if that was flushed.
  */
-import { closeSync, openSync, read, readSync, write, writeSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { BITMAP_PAGE_BYTES, type ControlBlock } from '@scsipub/contract'
 import {
   BITMAP_FORMAT,
@@ -27,8 +27,6 @@ import {
 import type { PersistentFiles } from './volume-files.js'
 
 const COPY_BYTES = 1024 * 1024
-const readAt = promisify(read)
-const writeAt = promisify(write)
 
 /** Which bitmap was taken at the opening. */
 export type Trusted = 'live' | 'durable'
@@ -68,23 +66,25 @@ function requireSize(path: string, found: number, wanted: number): void {
 async function copyBits(from: number, to: number, endBytes: number): Promise<void> {
   const buffer = Buffer.allocUnsafe(COPY_BYTES)
   for (let position = BITMAP_HEADER_BYTES; position < endBytes; ) {
-    const { bytesRead } = await readAt(from, buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
+    const bytesRead = readSync(from, buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
     if (bytesRead === 0) throw new Error('a bitmap became shorter while it was read')
-    await writeAll(to, buffer, bytesRead, position)
+    writeAll(to, buffer, bytesRead, position)
     position += bytesRead
+    await setImmediate() // others of the engine get their turn
   }
 }
 
 async function zeroBits(file: number, position: number, endBytes: number): Promise<void> {
   const zeros = Buffer.alloc(COPY_BYTES)
-  for (let at = position; at < endBytes; at += zeros.length)
-    await writeAll(file, zeros, Math.min(zeros.length, endBytes - at), at)
+  for (let at = position; at < endBytes; at += zeros.length) {
+    writeAll(file, zeros, Math.min(zeros.length, endBytes - at), at)
+    await setImmediate()
+  }
 }
 
-async function writeAll(file: number, buffer: Buffer, length: number, position: number): Promise<void> {
+function writeAll(file: number, buffer: Buffer, length: number, position: number): void {
   for (let done = 0; done < length; ) {
-    const { bytesWritten } = await writeAt(file, buffer, done, length - done, position + done)
-    done += bytesWritten
+    done += writeSync(file, buffer, done, length - done, position + done)
   }
 }
 
