@@ -49,7 +49,7 @@ export function blockOf(tag: number): Buffer {
 /** Whether the sector of `content` at byte `at` is what the value says; `below` is the content of the snapshot that the disk stands on. */
 export function holds(content: Buffer, at: number, sector: number, value: SectorValue, below?: Buffer): boolean {
   scratchWords.fill(0)
-  if (value.kind === 'below') below?.copy(scratch, 0, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)
+  if (value.kind === 'below') below?.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES).copy(scratch)
   addBits(scratchWords, value, sector)
   return content.compare(scratch, 0, SECTOR_BYTES, at, at + SECTOR_BYTES) === 0
 }

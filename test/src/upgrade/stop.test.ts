@@ -1,6 +1,7 @@
 // The end of the server under verified writes, by whatever asks for it and whatever else is asked for at the time: who is logged in is asked to log out [7143 §11.9.1], nobody comes in
 // (0301), exit code 0, and every write that was acknowledged is there after the next start.
 
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { AsyncEvent, asyncMessage } from '@scsipub/iscsi'
 import { Initiator, LoginRefused } from '@scsipub/testkit'
@@ -98,15 +99,30 @@ await t.test('scsipub drain; an upgrade that is asked for meanwhile, by call and
   })
 })
 
-for (const event of ['upgrade.preparing', 'server.rests', 'upgrade.done'])
+for (const event of ['upgrade.preparing', 'server.rests'])
   await t.test(`SIGTERM in an upgrade, at ${event}: whoever has the sessions ends them in order`, async t => {
-    await stoppedInWrites(t, async ({ server, disks }) => {
-      const old = server.pid()
-      process.kill(old, 'SIGUSR2')
-      await server.logged(event)
-      process.kill(old, 'SIGTERM')
-      await Promise.all(disks.map(disk => askedToLogOut(t, disk)))
-      await Promise.all(disks.map(disk => disk.logout()))
-      await server.logged('server.stopped')
-    })
+    await stoppedInWrites(t, stoppingInUpgrade(t, event))
   })
+
+await t.test('SIGTERM to the old process of an upgrade that is done: the new one is told', async t => {
+  await stoppedInWrites(t, async stopping => {
+    // A call that is never asked to its end keeps the old process for the seconds that a caller may take.
+    const [host, port] = stopping.server.api.replace('http://', '').split(':')
+    const slow = connect(Number(port), host)
+    t.teardown(() => slow.destroy())
+    slow.on('error', () => {}).write('GET /healthz HTTP/1.1\r\n')
+    await stoppingInUpgrade(t, 'upgrade.done')(stopping)
+  })
+})
+
+function stoppingInUpgrade(t: Test, event: string): (stopping: Stopping) => Promise<void> {
+  return async ({ server, disks }) => {
+    const old = server.pid()
+    process.kill(old, 'SIGUSR2')
+    await server.logged(event)
+    process.kill(old, 'SIGTERM')
+    await Promise.all(disks.map(disk => askedToLogOut(t, disk)))
+    await Promise.all(disks.map(disk => disk.logout()))
+    await server.logged('server.stopped')
+  }
+}
