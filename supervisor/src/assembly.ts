@@ -42,7 +42,7 @@ import { takeBelongings } from './upgrade/taken-belongings.js'
 import { takeSessions } from './upgrade/taken-sessions.js'
 import type { WorkerLife } from './worker-life.js'
 
-/** What rejects a start leaves behind is ended in the opposite order. */
+/** What ends, one by one from the last to the first, the parts that are up when a start fails. */
 type Undo = (() => Promise<void>)[]
 
 export class Assembly {

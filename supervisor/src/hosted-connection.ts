@@ -51,6 +51,24 @@ export interface Session {
   moving: Promise<unknown> | undefined
 }
 
+/** A session without connections. `known`: what another process has had of it. */
+export function newSession(
+  id: number,
+  known: Partial<Pick<Session, 'login' | 'fault' | 'volumeIds' | 'peerAddress'>>,
+): Session {
+  return {
+    id,
+    connections: new Set(),
+    login: undefined,
+    fault: undefined,
+    volumeIds: [],
+    peerAddress: '',
+    waiting: undefined,
+    moving: undefined,
+    ...known,
+  }
+}
+
 export interface Accepted {
   readonly fd: number
   readonly peerAddress: string

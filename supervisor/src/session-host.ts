@@ -13,7 +13,7 @@ import { closeSync } from 'node:fs'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
 import { dup, shutdown } from '@scsipub/posix'
-import { type Accepted, closeOrphan, type HostedConnection, type Session } from './hosted-connection.js'
+import { type Accepted, closeOrphan, type HostedConnection, newSession, type Session } from './hosted-connection.js'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
 import type { SessionPool } from './pool.js'
@@ -109,16 +109,7 @@ export class SessionHost implements Sessions {
   /** Runs a connection whose descriptor becomes the host's; settles, never rejects, when it has ended. */
   async host({ fd, peerAddress, remoteAddress, localAddress }: Accepted): Promise<void> {
     const id = this.#nextId()
-    const session: Session = {
-      id,
-      connections: new Set(),
-      login: undefined,
-      fault: undefined,
-      peerAddress,
-      volumeIds: [],
-      waiting: undefined,
-      moving: undefined,
-    }
+    const session = newSession(id, { peerAddress })
     const connection: HostedConnection = {
       id,
       fd,
@@ -142,17 +133,7 @@ export class SessionHost implements Sessions {
   /** Makes sessions and connections as another process had them, whose descriptors become the host's; none is here yet, and none runs. */
   restore({ lastId, sessions, connections }: Omit<SessionsEstate, 'units'>): void {
     this.#lastId = lastId
-    for (const { id, login, volumeIds, fault } of sessions)
-      this.#sessions.set(id, {
-        id,
-        connections: new Set(),
-        login,
-        fault,
-        volumeIds,
-        peerAddress: '',
-        waiting: undefined,
-        moving: undefined,
-      })
+    for (const { id, ...known } of sessions) this.#sessions.set(id, newSession(id, known))
     for (const { sessionId, ...estate } of connections) {
       const session = this.#sessions.get(sessionId)
       if (!session) throw new Error(`connection ${estate.id} belongs to session ${sessionId}, which is not there`)

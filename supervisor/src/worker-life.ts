@@ -24,7 +24,7 @@ export class WorkerLife {
   why: string | undefined
   /** Connections that run here. */
   connections = 0
-  /** It is about to be replaced: no connection is begun here any more. */
+  /** It is about to be replaced: connections are begun here only while there is no other worker. */
   retiring = false
   /** It was ended by the pool, which had no need of it any more: it has not died. */
   removed = false

@@ -1,5 +1,5 @@
 // Places for programs that run side by side: whoever finds none free waits in line. One for each core and one more, since many tests
-// mostly wait for something; a test has to hold on a busy machine anyway.
+// mostly wait for something; a test has to hold on a busy machine anyway. No library does it: this runs before any is installed.
 
 import { availableParallelism } from 'node:os'
 

@@ -11,7 +11,6 @@
  *
  * The record comes from shared memory and from what the worker had told (`Standings`), and is taken over like that of a planned move (`hand-over/adopt-session.ts`).
  */
-import { setTimeout } from 'node:timers/promises'
 import type { ConnectionEnd, SessionRecord } from '@scsipub/contract'
 import type { Engine } from '../engine.js'
 import { type Adopted, adoptSession } from '../hand-over/adopt-session.js'
@@ -20,6 +19,7 @@ import type { HostedConnection, Session } from '../hosted-connection.js'
 import type { Log } from '../log.js'
 import type { SessionPool } from '../pool.js'
 import type { NextPart, SessionHost } from '../session-host.js'
+import { settledWithin } from '../settled-within.js'
 import type { WorkerLife } from '../worker-life.js'
 import type { LastWord, Standings } from './standings.js'
 
@@ -179,10 +179,7 @@ export class SessionRescue {
 
   async #someWorker(endMs: number): Promise<WorkerLife | undefined> {
     const { pools } = this.#parts
-    const patience = new AbortController()
-    const late = setTimeout(endMs - performance.now(), undefined, { signal: patience.signal }).catch(() => {})
-    await Promise.race([pools().untilUsable(), late])
-    patience.abort()
+    await settledWithin(pools().untilUsable(), endMs - performance.now())
     return pools().leastLoaded()
   }
 }

@@ -2,10 +2,10 @@
  * One thread of the storage engine, from its start to its exit. Whatever it has said before its end has been heard when the end is told: Node empties the port
  * first. Nothing of it is under way then, also no system call.
  */
-import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { EngineNote, StorageEngineData } from '@scsipub/contract'
 import { MappingRegistry, unmapAll } from '@scsipub/posix'
+import { settledWithin } from '../settled-within.js'
 import { type ThreadState, threadState } from './thread-state.js'
 
 /** Longer than the code takes to be loaded on a busy machine. */
@@ -94,9 +94,6 @@ export class EngineThread {
   async #leave(): Promise<void> {
     const left = new Promise<void>(resolve => this.worker.once('exit', () => resolve()))
     this.worker.postMessage(null)
-    const patience = new AbortController()
-    const late = setTimeout(LOADING_MS, undefined, { signal: patience.signal }).catch(() => {})
-    await Promise.race([left, late])
-    patience.abort()
+    await settledWithin(left, LOADING_MS)
   }
 }

@@ -11,6 +11,7 @@ import type { Log } from '../log.js'
 import type { LoginPenalty } from '../login-penalty.js'
 import type { Logins } from '../logins.js'
 import type { NexusRegistry } from '../nexus-registry.js'
+import { settledWithin } from '../settled-within.js'
 import type { Estate } from './estate.js'
 import { RestingSessions, type RestingSessionsParts } from './resting-sessions.js'
 
@@ -96,15 +97,7 @@ export async function rest(parts: RestParts): Promise<Resting> {
   }
 }
 
-/** Rejects with `why` when it takes longer than that; what it comes to later is the caller's no more. */
-async function within<T>(ms: number, why: string, what: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${why}, for longer than ${ms / 1000} s`)), ms)
-  })
-  try {
-    return await Promise.race([what, late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Rejects with `why` when it takes longer than that. */
+async function within(ms: number, why: string, what: Promise<unknown>): Promise<void> {
+  if (!(await settledWithin(what, ms))) throw new Error(`${why}, for longer than ${ms / 1000} s`)
 }
