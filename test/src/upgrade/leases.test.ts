@@ -101,7 +101,8 @@ await t.test(
       const logoutMs = Date.now()
       await disk.logout()
       await disk.close()
-      await until('it has gone', () => server.log.some(({ event }) => event === 'session.ended'))
+      const state = async () => (await tenant.show(server, used))?.state
+      t.equal(await eventually(state, 'suspended'), 'suspended')
       const left = (await expiry(used))! - logoutMs
       t.ok(left >= 1_799_000 && left < 1_830_000, `${left} ms are left of 1,800 s`)
       await until(
