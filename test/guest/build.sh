@@ -2,14 +2,14 @@
 # Builds the Linux guest of the interop tests from Debian's packages alone: DIR/vmlinuz, DIR/initrd.gz and DIR/root.img.
 # About 100 s. Needs root (debootstrap changes root) and Debian's archive; called by guest-image.ts, which keeps the result.
 #
-#   build.sh DIR        DIR exists and is empty
+#   build.sh DIR [PACKAGES]        DIR exists and is empty; further packages, with commas between them
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
 [ "$(id -u)" = 0 ] || { echo 'building the guest needs root: debootstrap changes root' >&2; exit 1; }
 
 release=bookworm
-packages=open-iscsi,sg3-utils,sdparm,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux,multipath-tools
+packages=open-iscsi,sg3-utils,sdparm,fio,kmod,iproute2,udev,procps,e2fsprogs,lsscsi,util-linux,multipath-tools${2:+,$2}
 # What the fence agents need of Python. Their own package also asks for the libraries of many clouds: of it, these two agents alone are taken.
 agents=python3-minimal,python3,python3-pexpect,python3-pycurl
 

@@ -19,21 +19,21 @@ export interface GuestImage {
 const RECIPE = join(ROOT, 'test/guest')
 /** With the time of another one who builds it. */
 const BUILD_MS = 1_800_000
-/** `sh -c … FOLDER BUILD.SH BUILDING`: builds unless the folder has come meanwhile. */
-const UNLESS_THERE = '[ -d "$0" ] || { sh "$1" "$2" && mv "$2" "$0"; }'
+/** `sh -c … FOLDER BUILD.SH BUILDING PACKAGES`: builds unless the folder has come meanwhile. */
+const UNLESS_THERE = '[ -d "$0" ] || { sh "$1" "$2" "$3" && mv "$2" "$0"; }'
 
 /**
- * The image, built if it is not there (about a minute).
+ * The image, built if it is not there (about a minute). `more`: Debian packages beside those of the recipe; it is another image then.
  * @throws Error with the end of the build's output when it fails
  */
-export async function guestImage(): Promise<GuestImage> {
+export async function guestImage(more: readonly string[] = []): Promise<GuestImage> {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'scsipub-test')
-  const folder = join(cache, `linux-${recipeHash()}`)
+  const folder = join(cache, `linux-${recipeHash(more)}`)
   if (!existsSync(folder)) {
     mkdirSync(cache, { recursive: true })
     const building = mkdtempSync(join(cache, 'building-'))
     try {
-      const build = ['sh', '-c', UNLESS_THERE, folder, join(RECIPE, 'build.sh'), building]
+      const build = ['sh', '-c', UNLESS_THERE, folder, join(RECIPE, 'build.sh'), building, more.join(',')]
       const ran = await runProgram('flock', [`${folder}.lock`, ...build], { timeoutMs: BUILD_MS })
       if (ran.code !== 0)
         throw new Error(`the guest cannot be built (${ran.code}):\n${(ran.stdout + ran.stderr).slice(-3000)}`)
@@ -44,8 +44,8 @@ export async function guestImage(): Promise<GuestImage> {
   return { kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd.gz'), root: join(folder, 'root.img') }
 }
 
-function recipeHash(): string {
-  const hash = createHash('sha256')
+function recipeHash(more: readonly string[]): string {
+  const hash = createHash('sha256').update(more.join())
   for (const name of readdirSync(RECIPE).toSorted()) hash.update(name).update(readFileSync(join(RECIPE, name)))
   return hash.digest('hex').slice(0, 16)
 }

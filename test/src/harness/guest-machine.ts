@@ -17,11 +17,26 @@ export interface GuestFiles {
   remove(): void
 }
 
+/** A second network card, on a wire to one other guest: paths of datagram sockets. */
+export interface Wire {
+  readonly local: string
+  readonly remote: string
+  /** Last byte of the card's address. */
+  readonly number: number
+}
+
+export interface MachineOptions {
+  /** Host name, and the end of the initiator name. */
+  readonly name?: string
+  readonly memoryMiB?: number
+  readonly wire?: Wire | undefined
+}
+
 const SECTOR = 512
 
-/** @throws Error when the image cannot be built, or the overlay not be made */
-export async function guestFiles(script: string): Promise<GuestFiles> {
-  const image = await guestImage()
+/** `packages`: see `guestImage`. @throws Error when the image cannot be built, or the overlay not be made */
+export async function guestFiles(script: string, packages?: readonly string[]): Promise<GuestFiles> {
+  const image = await guestImage(packages)
   const folder = mkdtempSync(join(tmpdir(), 'scsipub-guest-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   const overlay = join(folder, 'root.qcow2')
@@ -40,10 +55,13 @@ export async function guestFiles(script: string): Promise<GuestFiles> {
 export const QEMU = 'qemu-system-x86_64'
 
 /**
- * Arguments of QEMU but for the serial ports: the first one is the kernel's console, the second one the job's. The network card's id is `net`.
- * `name` is the guest's host name and the end of its initiator name.
+ * Arguments of QEMU but for the serial ports: the first one is the kernel's console, the second one the job's. The network card's id is `net`, that of
+ * one with a wire to another guest `wire`.
  */
-export function machine({ image, overlay, job }: GuestFiles, { name = 'guest', memoryMiB = 768 } = {}): string[] {
+export function machine(
+  { image, overlay, job }: GuestFiles,
+  { name = 'guest', memoryMiB = 768, wire }: MachineOptions = {},
+): string[] {
   return [
     ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB)],
     ['-kernel', image.kernel, '-initrd', image.initrd],
@@ -52,6 +70,13 @@ export function machine({ image, overlay, job }: GuestFiles, { name = 'guest', m
     ['-drive', `file=${overlay},format=qcow2,if=virtio,cache=unsafe`],
     ['-drive', `file=${job},format=raw,if=virtio,readonly=on`],
     ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    wire ? wireCard(wire) : [],
     ['-nodefaults', '-display', 'none', '-no-reboot'],
   ].flat()
+}
+
+function wireCard({ local, remote, number }: Wire): string[] {
+  const ends = `local.type=unix,local.path=${local},remote.type=unix,remote.path=${remote}`
+  const address = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`
+  return ['-netdev', `dgram,id=wire,${ends}`, '-device', `virtio-net-pci,netdev=wire,mac=${address},romfile=`]
 }

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { GuestStep } from './guest.js'
-import { type GuestFiles, guestFiles, machine, QEMU } from './guest-machine.js'
+import { type GuestFiles, guestFiles, type MachineOptions, machine, QEMU } from './guest-machine.js'
 import { DIES_WITH_PARENT } from './run-program.js'
 
 /** What a guest does: runs the lines that it is sent. */
@@ -21,6 +21,11 @@ while IFS= read -r line <&3; do eval "$line"; done
 const BOOT_MS = 900_000
 const COMMAND_MS = 600_000
 const MEMORY_MIB = 512
+
+export interface BootOptions extends Omit<MachineOptions, 'name'> {
+  /** Beside those that every guest has, see `guestImage`. */
+  readonly packages?: readonly string[]
+}
 const KEPT_CHARACTERS = 40_000
 
 /** Initiator name of a guest. */
@@ -60,15 +65,15 @@ export class LiveGuest {
    * Boots a guest and waits until it takes commands.
    * @throws Error when it does not in time
    */
-  static async boot(name: string): Promise<LiveGuest> {
-    const files = await guestFiles(JOB)
+  static async boot(name: string, { packages, ...options }: BootOptions = {}): Promise<LiveGuest> {
+    const files = await guestFiles(JOB, packages)
     const paths = [join(files.folder, 'job.socket'), join(files.folder, 'qmp.socket')] as const
     const servers = [createServer(), createServer()] as const
     for (const [at, server] of servers.entries()) server.listen(paths[at])
     await Promise.all(servers.map(server => once(server, 'listening')))
     const connected = Promise.all(servers.map(server => once(server, 'connection') as Promise<[Socket]>))
     const job = ['-chardev', `socket,id=job,path=${paths[0]}`, '-serial', 'stdio', '-serial', 'chardev:job']
-    const args = [...machine(files, { name, memoryMiB: MEMORY_MIB }), ...job, '-qmp', `unix:${paths[1]}`]
+    const args = [...machine(files, { name, memoryMiB: MEMORY_MIB, ...options }), ...job, '-qmp', `unix:${paths[1]}`]
     const child = spawn('setpriv', [...DIES_WITH_PARENT, QEMU, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`${QEMU} ended with code ${code}`)))
     const [[jobSocket], [qmpSocket]] = (await Promise.race([connected, ended])) as [[Socket], [Socket]]
@@ -76,11 +81,11 @@ export class LiveGuest {
     const conversations = { job: new Conversation(jobSocket), qmp: new Conversation(qmpSocket) }
     const guest = new LiveGuest({ name, files, machine: child, servers, ...conversations })
     try {
-      await guest.#job.until(/^@ready$/m, BOOT_MS)
+      await Promise.race([guest.#job.until(/^@ready$/m, BOOT_MS), ended])
       await guest.#qmp.ask('{"execute":"qmp_capabilities"}', /"return"/, COMMAND_MS)
       return guest
     } catch (error) {
-      guest.end()
+      await guest.end()
       throw new Error(`guest ${name}: ${(error as Error).message}\n${guest.console}`)
     }
   }
@@ -105,10 +110,19 @@ export class LiveGuest {
     return output
   }
 
-  /** Pulls the network cable, or puts it in again. */
-  async setLink(up: boolean): Promise<void> {
-    const command = { execute: 'set_link', arguments: { name: 'net', up } }
-    await this.#qmp.ask(JSON.stringify(command), /"return"/, COMMAND_MS)
+  /** Pulls the network cable of a card, or puts it in again. */
+  setLink(up: boolean, card: 'net' | 'wire' = 'net'): Promise<void> {
+    return this.#tell('set_link', { name: card, up })
+  }
+
+  /** Stops the machine in whatever it does, as if it hung. */
+  freeze(): Promise<void> {
+    return this.#tell('stop')
+  }
+
+  /** It goes on where it was. */
+  thaw(): Promise<void> {
+    return this.#tell('cont')
   }
 
   /** The kernel's console: what to look at when something went wrong. */
@@ -116,13 +130,19 @@ export class LiveGuest {
     return this.#console
   }
 
-  /** Pulls the plug. */
-  end(): void {
+  /** Pulls the plug; resolves when the machine is gone. */
+  async end(): Promise<void> {
+    const gone = this.#machine.exitCode === null && this.#machine.signalCode === null && once(this.#machine, 'exit')
     this.#machine.kill('SIGKILL')
     this.#job.close()
     this.#qmp.close()
     for (const server of this.#servers) server.close()
     this.#files.remove()
+    await gone
+  }
+
+  async #tell(execute: string, args?: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#qmp.ask(JSON.stringify({ execute, arguments: args }), /"return"/, COMMAND_MS)
   }
 
   async #run(line: string, timeoutMs: number): Promise<GuestStep> {
@@ -144,7 +164,7 @@ export async function withGuests<Names extends readonly string[]>(
     for (const boot of booted) if (boot.status === 'rejected') throw boot.reason
     await use(...(guests as { [At in keyof Names]: LiveGuest }))
   } finally {
-    for (const guest of guests) guest.end()
+    await Promise.all(guests.map(guest => guest.end()))
   }
 }
 

@@ -1,7 +1,7 @@
 // Two Linux machines fence each other on a leased disk by fence_scsi, the agent that Pacemaker calls, with a restart of the server and a change of ISID in
 // between. Then every command that changes anything: refused to the node that was fenced, done for the one that is registered.
 //
-// Left out: Pacemaker, which decides when to fence; and paths through device mapper, which are in linux-multipath.test.ts.
+// Left out: Pacemaker, which decides when to fence, and is in ../cluster; and paths through device mapper, which are in linux-multipath.test.ts.
 
 import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'

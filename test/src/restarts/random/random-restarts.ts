@@ -62,7 +62,7 @@ export async function randomRestarts(options: RandomRestartsOptions): Promise<Ra
     if (guest) writeFileSync(join(options.scratch, 'guest.log'), guest.console)
     throw new ChaosFault(`restarts, seed ${options.seed}`, [(error as Error).message], options.scratch)
   } finally {
-    guest?.end()
+    await guest?.end()
     echo.stop()
     await stage.server.kill()
   }
