@@ -46,6 +46,8 @@ export class ClusterNode {
   }
 
   async startCluster(): Promise<void> {
+    // Pacemaker asks the agent what it can do, and takes no answer within seconds for a no: the first time Python has all to load.
+    await this.guest.must('fence_scsi -o metadata > /dev/null')
     await this.guest.must('corosync')
     await this.guest.must('(pacemakerd > /tmp/pacemakerd 2>&1 &)')
   }
