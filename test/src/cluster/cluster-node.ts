@@ -23,8 +23,8 @@ export class ClusterNode {
     this.disk = disk
   }
 
-  /** Boots it, logs in, and has it join the cluster. `wires`: folder for the ends of the wire. */
-  static async join(name: NodeName, wires: string, options: NodeOptions): Promise<ClusterNode> {
+  /** Boots it, logs in, and writes down what cluster it belongs to. `wires`: folder for the ends of the wire. */
+  static async boot(name: NodeName, wires: string, options: NodeOptions): Promise<ClusterNode> {
     const other = name === 'one' ? 'two' : 'one'
     const wire = { local: join(wires, name), remote: join(wires, other), number: NODES[name] }
     const guest = await LiveGuest.boot(name, { packages: PACKAGES, memoryMiB: MEMORY_MIB, wire })
@@ -34,9 +34,7 @@ export class ClusterNode {
       await guest.must(`test -b ${DEVICE}`)
       await guest.must('mount -t tmpfs tmpfs /dev/shm') // how Pacemaker's parts speak to each other
       await guest.must(`ip link set eth1 up; ip address add 192.168.7.${NODES[name]}/24 dev eth1`)
-      await guest.must(
-        'for i in $(seq 2); do echo 192.168.7.$i $([ $i = 1 ] && echo one || echo two); done >> /etc/hosts',
-      )
+      await guest.must("printf '192.168.7.1 one\\n192.168.7.2 two\\n' >> /etc/hosts")
       await guest.must(`cat > /etc/corosync/corosync.conf <<'END'\n${COROSYNC}\nEND\n`)
       return new ClusterNode(name, guest, disk)
     } catch (error) {
@@ -45,6 +43,7 @@ export class ClusterNode {
     }
   }
 
+  /** Begins to be a node. */
   async startCluster(): Promise<void> {
     // Pacemaker asks the agent what it can do, and takes no answer within seconds for a no: the first time Python has all to load.
     await this.guest.must('fence_scsi -o metadata > /dev/null')

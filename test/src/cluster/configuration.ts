@@ -4,7 +4,7 @@
 export const NODES = { one: 1, two: 2 } as const
 export type NodeName = keyof typeof NODES
 
-/** The shared disk, by a name that is the same on both nodes; none but it has one. */
+/** The shared disk, by a name that is the same on both nodes; no other disk of theirs has such a name. */
 export const DEVICE = '$(ls /dev/disk/by-id/wwn-* | head -n 1)'
 export const MOUNT = '/data'
 

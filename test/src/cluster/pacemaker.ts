@@ -29,7 +29,7 @@ await t.test('a two-node Pacemaker cluster with a file system on a leased disk',
     const disk = await leaseDisk(server, DISK_BYTES)
     const joined: ClusterNode[] = []
     const boot = async (name: 'one' | 'two') => {
-      const node = await ClusterNode.join(name, wires, { port, disk })
+      const node = await ClusterNode.boot(name, wires, { port, disk })
       joined.push(node)
       return node
     }
