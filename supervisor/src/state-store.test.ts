@@ -1,7 +1,7 @@
 /** The state store in the server: what the log says, once each, and that a start needs no Redis. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { createLog } from './log.js'
 import { openStateStore } from './state-store.js'
@@ -21,7 +21,7 @@ async function until(what: string, so: () => boolean): Promise<void> {
 
 t.test('without a url it is embedded, and the log has nothing to say', async t => {
   const { log, lines } = recorded()
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   const { store, fault } = await openStateStore({ state: { replicas: 0 }, dataDir }, log)
   t.teardown(() => store.close())
   t.equal(fault(), undefined)
@@ -30,7 +30,7 @@ t.test('without a url it is embedded, and the log has nothing to say', async t =
 })
 
 t.test('Redis that is not there at the start, comes, and goes: one line each', async t => {
-  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis'), settings: { appendonly: 'no' } })
+  const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis'), settings: { appendonly: 'no' } })
   t.teardown(() => redis.stop())
   await redis.stop()
   const { log, lines, events } = recorded()

@@ -2,12 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { OtherProcess } from './fixtures/other-process.js'
 import { openState, type StateStore } from './index.js'
 
 async function store(t: Test): Promise<{ path: string; state: StateStore }> {
-  const path = join(t.testdir(), 'state')
+  const path = join(testFolder(t), 'state')
   const state = await openState({ path })
   t.teardown(() => state.close())
   return { path, state }
@@ -34,7 +35,7 @@ t.test('a record is kept over a restart', async t => {
 t.test(
   'a write that the disk does not take is unavailable; the process lives, what was answered stays, and room ends it',
   async t => {
-    const process = new OtherProcess({ path: join(t.testdir(), 'state') })
+    const process = new OtherProcess({ path: join(testFolder(t), 'state') })
     t.teardown(() => process.kill())
     const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${soft}:unlimited`])
     const value = 'x'.repeat(3_000)

@@ -6,12 +6,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { until } from './fixtures/kinds.js'
 import { ids, open, redis, unavailable } from './fixtures/redis.js'
 import { openState } from './index.js'
 
-t.beforeEach(t => t.testdir())
+t.beforeEach(t => testFolder(t))
 
 t.test('a wrong password at the start, or none, is told as that, without the password', async t => {
   const server = await redis(t, { password: 'the right one' })

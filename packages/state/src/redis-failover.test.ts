@@ -1,10 +1,11 @@
 /** Replicas: read-only ones, promoted ones, behind an address that moves or behind sentinels; no answered write is lost. */
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { until } from './fixtures/kinds.js'
 import { ids, open, redis, unavailable } from './fixtures/redis.js'
 import { VirtualAddress } from './fixtures/virtual-address.js'
 
-t.beforeEach(t => t.testdir())
+t.beforeEach(t => testFolder(t))
 
 t.test('a read-only replica is told as that; promoted, it serves', async t => {
   const primary = await redis(t)

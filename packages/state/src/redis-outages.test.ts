@@ -1,5 +1,6 @@
 /** A real Redis that is stopped, killed, cut off, frozen, full or loading: what the store says, and that nothing is lost. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { until } from './fixtures/kinds.js'
 import { ids, open, redis, unavailable } from './fixtures/redis.js'
@@ -10,7 +11,7 @@ import { ANSWER_MS } from './redis-connection.js'
 /** Less than an answer is waited for. */
 const AT_ONCE_MS = 0.75 * ANSWER_MS
 
-t.beforeEach(t => t.testdir())
+t.beforeEach(t => testFolder(t))
 
 t.test('killed and started again: told once each, nothing is lost, what changed meanwhile is told', async t => {
   const server = await redis(t)

@@ -25,6 +25,7 @@ export { overwriteList, provisioningCdb, sanitizeAction, unmapList } from './pro
 export type { ReceivedPdu } from './received-pdu.js'
 export { decodeAs } from './received-pdu.js'
 export { type RedisOptions, RedisServer } from './redis-server.js'
+export { testFolder } from './test-folder.js'
 export type { TextKeys, TextPairs } from './text-keys.js'
 export { decodeKeys, decodePairs, encodeKeys } from './text-keys.js'
 export type { CopySegment, TokenInformation, TokenRange } from './third-party-copy.js'

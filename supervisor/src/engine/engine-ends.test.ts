@@ -1,6 +1,7 @@
 /** How often the storage engine may end, and how long its next start may take: a real engine, whose threads the test ends. */
 import { setTimeout } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
+import { testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { Engine, type EngineLimits } from '../engine.js'
 import { createLog } from '../log.js'
@@ -20,7 +21,7 @@ async function lab(t: Test, limits: Partial<EngineLimits>) {
   const lines: { event?: string; why?: string }[] = []
   const engine = new Engine({
     entry: ENTRY,
-    dataDir: t.testdir(),
+    dataDir: testFolder(t),
     logLevel: 'silent',
     log: createLog('info', { write: text => void lines.push(JSON.parse(text)) }),
     limits,

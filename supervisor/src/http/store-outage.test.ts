@@ -1,13 +1,13 @@
 /** The calls while Redis is away: told to try again, nothing fails, and all is there when it is back. */
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { ADMIN_TOKEN, call, refusedWith } from '../fixtures/http-calls.js'
 import { start } from '../fixtures/steps.js'
 
 t.test('without its store the server says so, by 503 and when to try again', async t => {
-  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+  const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
   t.teardown(() => redis.stop())
   const server = start(t, { env: { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN, SCSIPUB_STATE_URL: redis.url } })
   const at = await server.api()

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
+import { testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
 
@@ -32,7 +33,7 @@ const listed = ({ leases }: LeaseLab) => leases.images(ACCOUNT.id).map(({ id }) 
 
 /** Two images of a lease that has gone, the second standing on the first; a crash, what `between` does to the second, and the next start. */
 async function overCrash(t: Test, between: (store: StateStore, id: string, dataDir: string) => Promise<void>) {
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   const first = await LeaseLab.start(t, dataDir)
   const { id: lease } = await first.leases.create(ACCOUNT, ONE)
   const { id: other } = await first.leases.snapshot(lease, { name: 'one' }, ACCOUNT.limits)

@@ -2,13 +2,13 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 import type { LeaseRecord } from './lease-record.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
-const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
 t.teardown(() => redis.stop())
 
 /** How each kind of store is opened for one data directory, again and again. */
@@ -40,7 +40,7 @@ for (const [kind, open] of Object.entries(STORES)) {
     before: (lab: LeaseLab, id: string) => Promise<unknown> = async () => {},
   ) => {
     await redis.command('flushall')
-    const dataDir = t.testdir()
+    const dataDir = testFolder(t)
     const first = await LeaseLab.start(t, dataDir, await open(dataDir))
     const made = await first.leases.create(ACCOUNT, ONE)
     await before(first, made.id)

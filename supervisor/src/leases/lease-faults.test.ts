@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 import type { LeaseRecord } from './lease-record.js'
@@ -23,7 +23,7 @@ async function rewrite(store: StateStore, id: string, change: Partial<LeaseRecor
 }
 
 async function overCrash(t: Test, before: (lab: LeaseLab, id: string) => Promise<unknown>) {
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   const first = await LeaseLab.start(t, dataDir)
   const { id } = await first.leases.create(ACCOUNT, ONE)
   await before(first, id)
@@ -120,7 +120,7 @@ t.test('a record that is of another node is left alone, at the start and under w
 })
 
 t.test('a record that is damaged under way refuses that lease alone, and is kept', async t => {
-  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+  const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
   t.teardown(() => redis.stop())
   const dataDir = join(t.testdirName, 'data')
   const lab = await LeaseLab.start(t, dataDir, await openState({ url: redis.url, path: dataDir }))

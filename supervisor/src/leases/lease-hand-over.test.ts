@@ -1,17 +1,17 @@
 /** Leases whose sessions another process of the server had let in, also when the state store is not there by then. */
 import { join } from 'node:path'
 import { openState } from '@scsipub/state'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
-const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
 t.teardown(() => redis.stop())
 const open = (dataDir: string) => openState({ url: redis.url, path: dataDir })
 
 t.test('sessions go on, and the last that ends begins the time', async t => {
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   const before = await LeaseLab.start(t, dataDir, await open(dataDir))
   const { id } = await before.leases.create(ACCOUNT, ONE)
   t.hasProp(await before.leases.attach(id, 1), 'luns')
@@ -33,7 +33,7 @@ t.test('sessions go on, and the last that ends begins the time', async t => {
 })
 
 t.test('a session that ends before the state store is there has ended when it is', async t => {
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   const before = await LeaseLab.start(t, dataDir, await open(dataDir))
   const one = await before.leases.create(ACCOUNT, ONE)
   const two = await before.leases.create(ACCOUNT, ONE)

@@ -1,13 +1,14 @@
 /** Private images after a server that was killed in the midst of something. */
 import { join } from 'node:path'
 import { isDamaged, openState } from '@scsipub/state'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
 
 t.test(
   'an image whose removal was begun while a disk stands on it is there again; the rest of the recovery is done',
   async t => {
-    const dataDir = t.testdir()
+    const dataDir = testFolder(t)
     const first = await LeaseLab.start(t, dataDir)
     const { leases } = first
     const { id } = await leases.create(ACCOUNT, { luns: [{ sizeBytes: MIB }] })

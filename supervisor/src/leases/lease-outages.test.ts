@@ -2,18 +2,18 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openState } from '@scsipub/state'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
-const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
 t.teardown(() => redis.stop())
 
 /** Leases in Redis that the test may stop. */
 async function withRedis(t: Test): Promise<LeaseLab> {
   await redis.command('flushall')
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   return LeaseLab.start(t, dataDir, await openState({ url: redis.url, path: dataDir }))
 }
 

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { openState } from '@scsipub/state'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
 
@@ -13,7 +13,7 @@ const refused = (status: number) => ({ refuse: { class: status >>> 8, detail: st
 
 /** A lease in a Redis that refuses operations from `spoil` on until `mend`. */
 async function begin(t: Test) {
-  const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+  const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
   t.teardown(() => redis.stop())
   const dataDir = join(t.testdirName, 'data')
   const start = async () => LeaseLab.start(t, dataDir, await openState({ url: redis.url, path: dataDir }))

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { freePort } from '../harness/free-port.js'
 import { withGuests } from '../harness/live-guest.js'
@@ -22,7 +22,7 @@ const IO_ERRORS = /I\/O error|EXT4-fs (error|warning)|Buffer I\/O|JBD2: .*error/
 
 t.test('a mounted file system outlives its network and its server', async t => {
   const port = await freePort()
-  const folder = t.testdir({ data: {}, redis: {} })
+  const folder = testFolder(t, { data: {}, redis: {} })
   const redis = await RedisServer.start({ folder: join(folder, 'redis') })
   t.teardown(() => redis.stop())
   const config = { workers: 2, admin: ADMIN, state: { url: redis.url } }

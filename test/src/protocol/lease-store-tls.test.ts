@@ -1,7 +1,7 @@
 // A state store that is reached by TLS: the certificate of its own CA is taken by NODE_EXTRA_CA_CERTS, any other one is not, and the log says what is wrong with it.
 
 import { join } from 'node:path'
-import { RedisServer } from '@scsipub/testkit'
+import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { CertificateAuthority } from '../harness/certificates.js'
 import { freePort } from '../harness/free-port.js'
@@ -9,7 +9,7 @@ import { type Server, withServer } from '../harness/server.js'
 import { BLOCK, content, until } from './lab.js'
 import { LEASE_CONFIG, logged, logIn, Tenant } from './lease-lab.js'
 
-const folder = t.testdir()
+const folder = testFolder(t)
 const own = await CertificateAuthority.make(join(folder, 'own'))
 const other = await CertificateAuthority.make(join(folder, 'other'))
 const certificates = {
@@ -48,7 +48,7 @@ const toldBy = (server: Server) => logged(server, 'state.unavailable').map(line 
 await t.test('with its CA leases are kept there, over a restart of the server and of Redis', async t => {
   const server = await redis(t, 'right')
   const env = { NODE_EXTRA_CA_CERTS: own.certificate }
-  const dataDir = t.testdir()
+  const dataDir = testFolder(t)
   let tenant: Tenant | undefined
   await withServer(t, { config: configOf('127.0.0.1'), env, dataDir }, async scsipub => {
     tenant = await Tenant.make(scsipub)

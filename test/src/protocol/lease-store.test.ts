@@ -1,14 +1,14 @@
 // Leases while their state store is away, and with a record that is damaged: new logins are told to try again, running sessions go on.
 
 import { join } from 'node:path'
-import { type Initiator, LoginRefused, RedisServer } from '@scsipub/testkit'
+import { type Initiator, LoginRefused, RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { type Server, withServer } from '../harness/server.js'
 import { BLOCK, content, until, withSession } from './lab.js'
 import { LEASE_CONFIG, type Leased, logged, logIn, loginTo, Tenant } from './lease-lab.js'
 import { metricsOf } from './operator.js'
 
-const redis = await RedisServer.start({ folder: join(t.testdir(), 'redis') })
+const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })
 t.teardown(() => redis.stop())
 const config = { ...LEASE_CONFIG, state: { url: redis.url } }
 
@@ -74,7 +74,7 @@ await t.test(
   'a record that is damaged: that lease alone is refused, its name in the log, the others serve',
   async t => {
     await redis.command('flushall')
-    const dataDir = t.testdir()
+    const dataDir = testFolder(t)
     let leases: Leased[] = []
     await withServer(t, { config, dataDir }, async server => {
       const tenant = await Tenant.make(server)
