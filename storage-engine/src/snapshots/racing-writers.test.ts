@@ -126,8 +126,9 @@ if (!isMainThread && (workerData as Partial<WriterData> | null)?.shared) {
       }
       Atomics.store(shared, STOP, 1)
       const results = await Promise.all(ended)
+      const exit = once(thread, 'exit') // which may come with the answer
       await supervisor.ask({ kind: 'engine.close' })
-      await once(thread, 'exit')
+      await exit
       closeSync(((await ready)[0] as { lockFd: number }).lockFd)
       t.same(
         results.map(([{ grown }]) => grown),
