@@ -81,7 +81,7 @@ export class Logins {
   }
 
   /** Disks that wait for their initiators. */
-  get kept(): Pick<KeptDisks, 'export'> {
+  get kept(): Pick<KeptDisks, 'export' | 'hold'> {
     return this.#kept
   }
 

@@ -78,6 +78,23 @@ t.test('another process keeps them for the rest of their time, and counts them',
   t.same(kept.take('a'), ['v1', 'v2'])
 })
 
+t.test('none goes while another process is about to go on with them; after it, those whose time is over', async t => {
+  const { kept, destroyed } = lab(20)
+  kept.keep('a', { volumeIds: ['v1'], peerAddress: PEER })
+  const letGo = kept.hold()
+  kept.keep('b', { volumeIds: ['v2'], peerAddress: PEER })
+  await setTimeout(60)
+  t.same(destroyed, [])
+  t.match(kept.export(), [
+    { nexus: 'a', leftMs: 0 },
+    { nexus: 'b', leftMs: 0 },
+  ])
+  letGo()
+  t.same(kept.take('b'), ['v2'], 'one that is taken in time stays')
+  await setTimeout(60)
+  t.same(destroyed, ['v1'])
+})
+
 t.test('disks of others do not give way', async t => {
   const { admission, kept, destroyed } = lab()
   kept.keep('a', { volumeIds: ['v1'], peerAddress: '198.51.100.7' })

@@ -2,7 +2,7 @@
  * Anonymous disks whose session has ended by a fault of ours: kept for the same nexus (initiator name, ISID, target, and the party that it came from), which finds its
  * data at its next login, and destroyed when it does not come in time.
  *
- * The time goes on when another process takes over.
+ * The time goes on when another process takes over, and only that one acts on its end then.
  *
  * Meanwhile they count against the caps like the sessions that they had, so that nobody has more disks by way of our faults; but a login that would be refused for
  * that has them give way, the oldest first.
@@ -25,8 +25,9 @@ const KEPT_MS = 30_000
 interface Kept {
   readonly volumeIds: readonly string[]
   readonly peerAddress: string
-  readonly timer: NodeJS.Timeout
   readonly untilMs: number
+  /** None while nothing may go. */
+  timer: NodeJS.Timeout | undefined
 }
 
 /** A disk on its way to another process, as plain data. `leftMs`: for how long it is still kept. */
@@ -39,6 +40,7 @@ export class KeptDisks {
   readonly #parts: KeptDisksParts
   readonly #kept = new Map<string, Kept>()
   #closed = false
+  #held = false
 
   constructor(parts: KeptDisksParts) {
     this.#parts = parts
@@ -57,6 +59,16 @@ export class KeptDisks {
     return true
   }
 
+  /** From now on none goes because its time is over, until the answer is called: then those go at once whose time has ended meanwhile. */
+  hold(): () => void {
+    this.#held = true
+    for (const kept of this.#kept.values()) clearTimeout(kept.timer)
+    return () => {
+      this.#held = false
+      for (const [nexus, kept] of this.#kept) kept.timer = this.#timer(nexus, kept.untilMs)
+    }
+  }
+
   /** What another process goes on with. */
   export(): KeptEstate[] {
     const now = performance.now()
@@ -71,9 +83,14 @@ export class KeptDisks {
   }
 
   #add({ nexus, volumeIds, peerAddress, leftMs }: KeptEstate): void {
-    const timer = setTimeout(() => this.#drop(nexus, 'nobody came for it'), leftMs).unref()
-    this.#kept.set(nexus, { volumeIds, peerAddress, timer, untilMs: performance.now() + leftMs })
+    const untilMs = performance.now() + leftMs
+    this.#kept.set(nexus, { volumeIds, peerAddress, untilMs, timer: this.#timer(nexus, untilMs) })
     this.#parts.admission.keep(peerAddress)
+  }
+
+  #timer(nexus: string, untilMs: number): NodeJS.Timeout | undefined {
+    if (this.#held) return undefined
+    return setTimeout(() => this.#drop(nexus, 'nobody came for it'), untilMs - performance.now()).unref()
   }
 
   /** Gives the disks back, and what they count. */

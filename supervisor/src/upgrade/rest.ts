@@ -73,6 +73,7 @@ export async function rest(parts: RestParts): Promise<Resting> {
     undo.push(() => sessions.wake())
     // Who logged in or out until then: a login that waited would keep its session busy, and one that left would stay attached in the new process.
     await within(LOGINS_MS, 'a session is coming or going', quiet())
+    undo.push(parts.logins.kept.hold())
     undo.push(() => parts.engine.resume())
     const { state, lockFd } = await parts.engine.export()
     const estate: Estate = {

@@ -86,6 +86,25 @@ t.test('a new process that ends or hangs with the estate, before go, leaves the 
   t.ok(await descriptorsAtMost(before), 'no descriptor has leaked')
 })
 
+t.test(
+  'a kept disk whose time ends meanwhile goes in one of the processes only: here, when this one goes on',
+  async t => {
+    const limits = { keptMs: 8_000 }
+    const server = start(t, heir('hangs with the estate'), { limits, upgradeLimits: { adoptedMs: 8_000 } })
+    const peer = await server.connect()
+    granted(await peer.open())
+    await peer.send({ do: 'busy' })
+    void peer.send({ do: 'crash' })
+    await server.logged('disk.kept')
+    await server.logged('worker.ready', () => server.log.filter(({ event }) => event === 'worker.ready').length === 2)
+    t.match(await askForUpgrade(server), { status: 409, body: { code: 'upgrade-failed' } })
+    await server.logged('disk.dropped')
+    const events = server.log.map(({ event }) => event)
+    t.ok(events.indexOf('server.rests') < events.indexOf('disk.dropped'), 'it was there when the server came to rest')
+    t.ok(events.indexOf('upgrade.refused') < events.indexOf('disk.dropped'), 'and until the server went on')
+  },
+)
+
 t.test('who has asked is told when the new process serves, and the old one ends with code 0', async t => {
   const server = start(t, heir('serves'))
   await server.ready()
