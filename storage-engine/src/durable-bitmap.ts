@@ -137,14 +137,14 @@ export class DurableBitmap {
     for (let page = 0; page < pages; page++) {
       const live = pageOf(bitmap, page)
       this.#read(page)
-      if (!live.equals(this.#durable)) control.markDirty(page)
+      if (!live.equals(this.#durable)) control.dirty.mark(page)
       const deallocated = countPresent(wordsOf(bitmap.deallocated, page))
       booked += countPresent(wordsOf(bitmap.words, page)) - deallocated
       unmapped += deallocated + countPresent(wordsOf(bitmap.anchored, page))
       // A large volume has thousands of pages, and other volumes have requests.
       if (page % 256 === 255) await new Promise(resolve => setImmediate(resolve))
     }
-    control.allocatedSectors = booked
+    control.space.allocatedSectors = booked
     if (unmapped > 0) control.setEverUnmapped()
   }
 

@@ -66,7 +66,7 @@ t.test('they do what they do to a buffer, are charged for what is new, and are t
           const found = Buffer.alloc(model.length)
           await volume.read(0, found, 0, found.length)
           if (!found.equals(model)) return false
-          if (new ControlBlock(descriptor.control).allocatedSectors !== present.size) return false
+          if (new ControlBlock(descriptor.control).space.allocatedSectors !== present.size) return false
         }
         await engine.close()
         return true

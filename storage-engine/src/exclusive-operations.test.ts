@@ -48,7 +48,7 @@ t.test('COMPARE AND WRITE is charged like a write, and a full quota is refused w
   t.same(await content(volume, 0, 1536), bytes(0, 1536))
   t.same(await volume.exclusive(compareAndWrite(0, bytes(0, 1024), bytes(1, 1024))), {})
   t.same(await volume.exclusive(compareAndWrite(0, bytes(1, 1024), bytes(2, 1024))), {}, 'over itself')
-  t.equal(new ControlBlock(descriptor.control).allocatedSectors, 2)
+  t.equal(new ControlBlock(descriptor.control).space.allocatedSectors, 2)
   await engine.close()
 })
 

@@ -84,7 +84,7 @@ export class PersistentVolume implements EngineVolume {
 
   /** Counts what a flush of an engine before had taken up and perhaps not brought to the disk as changed, whatever the durable bitmap looks like. */
   takeUpMarks(): void {
-    for (const page of this.control.markTakenUp()) this.#unsure.add(page)
+    for (const page of this.control.dirty.markTakenUp()) this.#unsure.add(page)
   }
 
   /**
@@ -235,11 +235,11 @@ export class PersistentVolume implements EngineVolume {
   async #flushOnce(): Promise<void> {
     if (this.#failed) throw this.#io(this.#failed)
     const { overlayFd, bitmap, durable } = this.#files
-    const pages = this.control.takeDirty()
+    const pages = this.control.dirty.take()
     try {
       const changed = durable.changed(bitmap, pages, this.#unsure)
       await this.#syncOverlay(overlayFd)
-      if (changed.length === 0 && this.#synced) return this.control.flushed()
+      if (changed.length === 0 && this.#synced) return this.control.dirty.flushed()
       for (const page of changed) {
         this.#unsure.add(page.page)
         durable.write(page)
@@ -247,9 +247,9 @@ export class PersistentVolume implements EngineVolume {
       await this.#sync(durable.fd)
       this.#unsure.clear()
       this.#synced = true
-      this.control.flushed()
+      this.control.dirty.flushed()
     } catch (error) {
-      for (const page of pages) this.control.markDirty(page)
+      for (const page of pages) this.control.dirty.mark(page)
       throw error instanceof RpcError ? error : this.#io((error as Error).message)
     }
   }

@@ -54,7 +54,7 @@ export class Sanitizer {
     if (failed && plan.allowExit && !this.#plan?.allowExit) return { restricted: true }
     const { sizeBytes } = descriptor.spec
     const sizeSectors = sizeBytes / SECTOR_BYTES
-    if (plan.method === 'overwrite' && control.quotaSectors !== 0 && sizeSectors > control.quotaSectors)
+    if (plan.method === 'overwrite' && control.space.quotaSectors !== 0 && sizeSectors > control.space.quotaSectors)
       throw new VolumeError('space', 'the whole volume does not fit its quota')
     if (plan.method === 'erase' && control.stage === VOLUME_STAGE.unwritten && store.base === undefined)
       return { restricted: false }

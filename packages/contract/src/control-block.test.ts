@@ -39,19 +39,19 @@ t.test('all threads see the same words', async t => {
 
 t.test('the quota is booked to the last sector and not beyond', async t => {
   const block = ControlBlock.create(1024, 10)
-  t.equal(block.charge(7), true)
-  t.equal(block.charge(4), false)
-  t.equal(block.allocatedSectors, 7, 'a refused charge books nothing')
-  t.equal(block.charge(3), true)
-  block.refund(1)
-  t.equal(block.charge(2), false)
-  t.equal(block.charge(1), true)
+  t.equal(block.space.charge(7), true)
+  t.equal(block.space.charge(4), false)
+  t.equal(block.space.allocatedSectors, 7, 'a refused charge books nothing')
+  t.equal(block.space.charge(3), true)
+  block.space.refund(1)
+  t.equal(block.space.charge(2), false)
+  t.equal(block.space.charge(1), true)
 })
 
 t.test('without a quota there is no end', async t => {
   const block = ControlBlock.create(1024, 0)
-  t.equal(block.charge(2 ** 40), true)
-  t.equal(block.allocatedSectors, 2 ** 40, 'more than 32 bits')
+  t.equal(block.space.charge(2 ** 40), true)
+  t.equal(block.space.allocatedSectors, 2 ** 40, 'more than 32 bits')
 })
 
 t.test('marks of changed pages are taken once each, in order, whatever the size of the volume', async t => {
@@ -59,10 +59,10 @@ t.test('marks of changed pages are taken once each, in order, whatever the size 
     fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(199)), (pages, marks) => {
       const block = ControlBlock.create(pages * SECTORS_PER_BITMAP_PAGE, 0)
       const marked = marks.map(mark => mark % pages)
-      for (const page of marked) block.markDirty(page)
+      for (const page of marked) block.dirty.mark(page)
       const expected = [...new Set(marked)].sort((a, b) => a - b)
-      t.same(block.takeDirty(), expected)
-      t.same(block.takeDirty(), [])
+      t.same(block.dirty.take(), expected)
+      t.same(block.dirty.take(), [])
     }),
     { numRuns: 50 },
   )
@@ -73,9 +73,9 @@ t.test(
   async t => {
     const block = ControlBlock.create(SECTORS_PER_BITMAP_PAGE, 1000)
     block.stage = VOLUME_STAGE.materialised
-    block.charge(7)
+    block.space.charge(7)
     block.setEverUnmapped()
-    block.markDirty(0)
+    block.dirty.mark(0)
     block.setUnitState(UNIT_STATE.descriptorSense, true)
     block.setPersistentAccess({ full: ['a'], othersRead: true })
     block.holder = 5
@@ -85,16 +85,16 @@ t.test(
     for (const next of [same, empty]) {
       t.equal(next.gateClosed, true)
       t.equal(next.inFlight(), 0)
-      t.equal(next.quotaSectors, 1000)
+      t.equal(next.space.quotaSectors, 1000)
       t.equal(next.unitState, block.unitState)
       t.equal(next.holder, 5)
       t.equal(next.accessGeneration, block.accessGeneration)
       t.equal(next.persistentAccess(new Borrower(1, 'a')), 'full')
       t.equal(next.persistentAccess(new Borrower(1, 'b')), 'read')
     }
-    t.same([same.allocatedSectors, same.everUnmapped, same.takeDirty()], [7, true, [0]])
-    t.same([empty.allocatedSectors, empty.everUnmapped, empty.takeDirty()], [0, false, []])
-    same.markDirty(39)
-    t.same(same.takeDirty(), [39])
+    t.same([same.space.allocatedSectors, same.everUnmapped, same.dirty.take()], [7, true, [0]])
+    t.same([empty.space.allocatedSectors, empty.everUnmapped, empty.dirty.take()], [0, false, []])
+    same.dirty.mark(39)
+    t.same(same.dirty.take(), [39])
   },
 )

@@ -16,8 +16,7 @@
  *   word  587      1 once a flush has lost data: no later one may say that all is well
  *   words 588..589 the exclusive operation that is or was under way, by the number that its borrower gave it (a double)
  *   word  590      how far that operation is, see OPERATION
- *   words 591..    bitmap pages that may differ from the durable bitmap, one bit a page
- *   behind them    as many words: pages that a flush has taken up and not brought to the disk yet, one bit a page
+ *   words 591..    bitmap pages that may differ from the durable bitmap (`dirty-pages.ts`)
  *
  * A worker raises its counter *before* it looks at the gate, and the engine closes the gate *before* it looks at the
  * counters; with sequentially consistent atomics one of the two sees the other. The same holds for the state: the engine changes what keeps
@@ -28,7 +27,9 @@
  */
 import { ACCESS_TABLE_WORDS, AccessTable } from './access-table.js'
 import { SECTORS_PER_BITMAP_PAGE } from './bitmap-page.js'
+import { BookedSpace } from './booked-space.js'
 import { type Borrower, KEPT_OUT, portDigest } from './borrower.js'
+import { DirtyPages } from './dirty-pages.js'
 import { UNIT_STATE } from './unit-state.js'
 import type { VolumeStage } from './volume-stage.js'
 
@@ -36,8 +37,8 @@ import type { VolumeStage } from './volume-stage.js'
 export const MAX_WORKER_SLOTS = 64
 const GATE = 0
 const STAGE = 1
-const ALLOCATED = 1
-const QUOTA = 2
+/** In words of 64 bits. */
+const SPACE = { allocated: 1, quota: 2 }
 const UNMAPPED = 6
 const SANITIZE_PROGRESS = 7
 const IN_FLIGHT = 8
@@ -59,28 +60,27 @@ const ANY_RESERVATION = UNIT_STATE.reserved | UNIT_STATE.persistentlyReserved
 export class ControlBlock {
   readonly shared: SharedArrayBuffer
   readonly #words: Int32Array
-  readonly #longs: BigInt64Array
   readonly #doubles: Float64Array
   readonly #access: AccessTable
-  /** Words of one bit a page. */
-  readonly #marks: number
+  readonly space: BookedSpace
+  readonly dirty: DirtyPages
 
   /** Wraps the shared memory of a LUN. Any number of threads may wrap the same memory. */
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared
     this.#words = new Int32Array(shared)
-    this.#longs = new BigInt64Array(shared, 0, IN_FLIGHT / 2)
+    this.space = new BookedSpace(new BigInt64Array(shared, 0, IN_FLIGHT / 2), SPACE)
     this.#doubles = new Float64Array(shared, 0, OPERATION_STAGE >>> 1)
     this.#access = new AccessTable(this.#words, ACCESS)
-    this.#marks = (this.#words.length - SUMMARY) >>> 1
+    this.dirty = new DirtyPages(this.#words, SUMMARY)
   }
 
   /** Makes the block of a volume of `sizeSectors` sectors of 512 bytes; `quotaSectors` 0 means no quota. */
   static create(sizeSectors: number, quotaSectors: number): ControlBlock {
     const pages = Math.ceil(sizeSectors / SECTORS_PER_BITMAP_PAGE)
-    const words = SUMMARY + 2 * Math.ceil(pages / 32)
+    const words = SUMMARY + DirtyPages.wordsFor(pages)
     const block = new ControlBlock(new SharedArrayBuffer((words + (words & 1)) * 4))
-    block.#longs[QUOTA] = BigInt(quotaSectors)
+    block.space.quotaSectors = quotaSectors
     return block
   }
 
@@ -90,14 +90,13 @@ export class ControlBlock {
    * closed and nothing in flight.
    */
   successor(sizeSectors: number, overlay: 'same' | 'empty'): ControlBlock {
-    const next = ControlBlock.create(sizeSectors, this.quotaSectors)
+    const next = ControlBlock.create(sizeSectors, this.space.quotaSectors)
     next.closeGate()
     next.#words.set(this.#words.subarray(STATE, SUMMARY), STATE)
     if (overlay === 'empty') return next
-    next.allocatedSectors = this.allocatedSectors
+    next.space.allocatedSectors = this.space.allocatedSectors
     if (this.everUnmapped) next.setEverUnmapped()
-    const marks = Math.min(this.#marks, next.#marks)
-    next.#words.set(this.#words.subarray(SUMMARY, SUMMARY + marks), SUMMARY)
+    next.dirty.copy(this.dirty)
     return next
   }
 
@@ -263,77 +262,6 @@ export class ControlBlock {
     return (this.unitState & UNIT_STATE.mediumAbsent) === 0 ? undefined : 'no-medium'
   }
 
-  /** Books `sectors` against the quota; false, with nothing booked, when they do not fit. */
-  charge(sectors: number): boolean {
-    const quota = Atomics.load(this.#longs, QUOTA)
-    for (;;) {
-      const before = Atomics.load(this.#longs, ALLOCATED)
-      const after = before + BigInt(sectors)
-      if (quota !== 0n && after > quota) return false
-      if (Atomics.compareExchange(this.#longs, ALLOCATED, before, after) === before) return true
-    }
-  }
-
-  /** Gives booked sectors back (a failed write, or a race in which another worker booked the same ones). */
-  refund(sectors: number): void {
-    Atomics.sub(this.#longs, ALLOCATED, BigInt(sectors))
-  }
-
-  /** Sectors booked: those present in the overlay and not deallocated. */
-  get allocatedSectors(): number {
-    return Number(Atomics.load(this.#longs, ALLOCATED))
-  }
-
-  /** The quota in sectors, 0 = none. */
-  get quotaSectors(): number {
-    return Number(Atomics.load(this.#longs, QUOTA))
-  }
-
-  /** Set by the engine from a count of the bitmap's bits, while nobody writes. */
-  set allocatedSectors(sectors: number) {
-    Atomics.store(this.#longs, ALLOCATED, BigInt(sectors))
-  }
-
-  /** Says that a page of the bitmap (index, from 0) may have bits that the durable bitmap does not have. */
-  markDirty(page: number): void {
-    const word = SUMMARY + (page >>> 5)
-    const bit = 1 << (page & 31)
-    if ((Atomics.load(this.#words, word) & bit) === 0) Atomics.or(this.#words, word, bit)
-  }
-
-  /**
-   * Takes all marks away, for a flush, and returns the indexes of the pages that had one, ascending. They are kept aside until `flushed`, so that they
-   * outlive the engine.
-   */
-  takeDirty(): number[] {
-    const pages: number[] = []
-    for (let mark = 0; mark < this.#marks; mark++) {
-      const bits = Atomics.load(this.#words, SUMMARY + mark)
-      if (bits === 0) continue
-      Atomics.or(this.#words, SUMMARY + this.#marks + mark, bits)
-      Atomics.and(this.#words, SUMMARY + mark, ~bits)
-      addPages(pages, mark, bits)
-    }
-    return pages
-  }
-
-  /** What was taken up is on the disk. */
-  flushed(): void {
-    for (let word = SUMMARY + this.#marks; word < this.#words.length; word++) Atomics.store(this.#words, word, 0)
-  }
-
-  /** Marks again what a flush had taken up that never ended; returns the indexes of these pages. */
-  markTakenUp(): number[] {
-    const pages: number[] = []
-    for (let mark = 0; mark < this.#marks; mark++) {
-      const bits = Atomics.load(this.#words, SUMMARY + this.#marks + mark)
-      if (bits === 0) continue
-      Atomics.or(this.#words, SUMMARY + mark, bits)
-      addPages(pages, mark, bits)
-    }
-    return pages
-  }
-
   /** Whether a flush has lost data. It stays so until the volume is opened again. */
   get flushFailed(): boolean {
     return Atomics.load(this.#words, FLUSH_FAILED) !== 0
@@ -374,9 +302,4 @@ export class ControlBlock {
     for (let slot = 0; slot < MAX_WORKER_SLOTS; slot++) block.resetSlot(slot)
     return block
   }
-}
-
-/** Adds the indexes of the pages that a word of marks names. */
-function addPages(pages: number[], mark: number, bits: number): void {
-  for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) pages.push(mark * 32 + bit)
 }

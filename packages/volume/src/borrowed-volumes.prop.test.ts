@@ -56,7 +56,7 @@ for (const parent of [tmpdir(), '/dev/shm']) {
           await workers[0]?.read(0, buffer, 0, SIZE)
           return (
             buffer.subarray(0, SIZE).equals(model) &&
-            made.control.allocatedSectors === written.size &&
+            made.control.space.allocatedSectors === written.size &&
             made.control.inFlight() === 0
           )
         } finally {

@@ -59,7 +59,7 @@ t.test('first writes at the same time ask the engine once and land in order', as
   await Promise.all([...writes, read])
   t.same(made.asked, ['volume.materialise'])
   t.equal(target[0], 3)
-  t.equal(made.control.allocatedSectors, 8)
+  t.equal(made.control.space.allocatedSectors, 8)
   volume.release()
 })
 
@@ -101,7 +101,7 @@ t.test('a write beyond the quota is refused whole, and sectors that are there st
   await volume.read(0, target, 0, 12288)
   t.same([target[0], target[8191], target[8192]], [1, 1, 0])
   t.equal(volume.write(0, bytes(3, 8192), 0, 8192), undefined)
-  t.equal(made.control.allocatedSectors, 16)
+  t.equal(made.control.space.allocatedSectors, 16)
   volume.release()
 })
 
@@ -200,13 +200,13 @@ t.test('every write marks its pages on a persistent volume, also when no bit is 
   const persistent = make({ persistence: 'persistent', sizeBytes: 64 << 20 })
   const volume = persistent.borrow()
   await volume.write((16 << 20) - 512, bytes(1), 0, 1024)
-  t.same(persistent.control.takeDirty(), [0, 1])
+  t.same(persistent.control.dirty.take(), [0, 1])
   await volume.write(16 << 20, bytes(1), 0, 512)
-  t.same(persistent.control.takeDirty(), [1])
+  t.same(persistent.control.dirty.take(), [1])
   volume.release()
   const ephemeral = make()
   await ephemeral.borrow().write(0, bytes(1), 0, 512)
-  t.same(ephemeral.control.takeDirty(), [])
+  t.same(ephemeral.control.dirty.take(), [])
 })
 
 t.test('a base that is missing or cut short is a read error', async t => {
@@ -234,7 +234,7 @@ t.test('a full file system is space, with the charge given back and the old sect
   const volume = made.borrow()
   await volume.write(0, bytes(1), 0, 4096)
   t.throws(() => volume.write(0, bytes(2, SIZE), 0, SIZE), { code: 'space' })
-  t.equal(made.control.allocatedSectors, 8)
+  t.equal(made.control.space.allocatedSectors, 8)
   const target = bytes(9, SIZE)
   await volume.read(0, target, 0, SIZE)
   t.equal(

@@ -233,7 +233,7 @@ class Loan implements BorrowedVolume {
   }
 
   get usage(): BorrowedVolume['usage'] {
-    const { allocatedSectors, quotaSectors } = this.#volume.control
+    const { allocatedSectors, quotaSectors } = this.#volume.control.space
     return { usedBytes: allocatedSectors * SECTOR_BYTES, quotaBytes: quotaSectors * SECTOR_BYTES }
   }
 

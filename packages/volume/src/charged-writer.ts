@@ -27,16 +27,16 @@ export class ChargedWriter {
   write(position: number, source: Buffer, offset: number, length: number): void {
     const absent = this.#store.absentSectors(position, length)
     if (this.#control.everUnmapped) this.#chargeUnmapped(position, length, absent)
-    else if (absent > 0 && !this.#control.charge(absent)) throw this.#quotaUsedUp()
+    else if (absent > 0 && !this.#control.space.charge(absent)) throw this.#quotaUsedUp()
     try {
       this.#store.writeData(position, source, offset, length)
     } catch (error) {
-      if (absent > 0) this.#control.refund(absent)
+      if (absent > 0) this.#control.space.refund(absent)
       throw error
     }
     if (absent > 0) {
       const added = this.#store.markPresent(position, length)
-      if (added < absent) this.#control.refund(absent - added)
+      if (added < absent) this.#control.space.refund(absent - added)
     }
     if (this.#persistent) this.#markDirty(position, length)
   }
@@ -44,8 +44,8 @@ export class ChargedWriter {
   /** Makes sure that a write there will find quota and room on the file system, while nobody else writes. Throws VolumeError 'space'. */
   reserve(position: number, length: number): void {
     const missing = this.#store.absentSectors(position, length) + this.#store.deallocatedSectors(position, length)
-    if (!this.#control.charge(missing)) throw this.#quotaUsedUp()
-    this.#control.refund(missing)
+    if (!this.#control.space.charge(missing)) throw this.#quotaUsedUp()
+    this.#control.space.refund(missing)
     this.#store.reserve(position, length)
   }
 
@@ -60,9 +60,9 @@ export class ChargedWriter {
   #chargeUnmapped(position: number, length: number, absent: number): void {
     const deallocated = this.#store.deallocatedSectors(position, length)
     const charged = absent + deallocated
-    if (charged > 0 && !this.#control.charge(charged)) throw this.#quotaUsedUp()
+    if (charged > 0 && !this.#control.space.charge(charged)) throw this.#quotaUsedUp()
     const cleared = this.#store.clearUnmapped(position, length)
-    if (cleared < deallocated) this.#control.refund(deallocated - cleared)
+    if (cleared < deallocated) this.#control.space.refund(deallocated - cleared)
   }
 
   /**
@@ -72,6 +72,6 @@ export class ChargedWriter {
   #markDirty(position: number, length: number): void {
     const last = Math.floor((position + length - 1) / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE)
     for (let page = Math.floor(position / SECTOR_BYTES / SECTORS_PER_BITMAP_PAGE); page <= last; page++)
-      this.#control.markDirty(page)
+      this.#control.dirty.mark(page)
   }
 }

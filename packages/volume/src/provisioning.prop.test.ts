@@ -146,7 +146,7 @@ for (const parent of [tmpdir(), '/dev/shm']) {
                   await volume.read(first * 512, buffer, 0, bytes)
                   agree = buffer.subarray(0, bytes).equals(model.content.subarray(first * 512, first * 512 + bytes))
                 }
-                if (!agree || made.control.allocatedSectors !== model.booked) return false
+                if (!agree || made.control.space.allocatedSectors !== model.booked) return false
               }
               await workers[0]?.read(0, buffer, 0, SIZE)
               const runs = engine.runs({ first: 0, count: SECTORS }, { blockSectors: 1, limit: SECTORS })

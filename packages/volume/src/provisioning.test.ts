@@ -59,7 +59,7 @@ t.test('a write that could be refused for its quota is, and changes nothing', as
   const { made, volume, provisioning } = open(t, { quotaBytes: 8 * 512 })
   await volume.write(0, Buffer.alloc(4096, 7), 0, 4096)
   provisioning.unmap({ first: 0, count: 8 })
-  t.equal(made.control.allocatedSectors, 0)
+  t.equal(made.control.space.allocatedSectors, 0)
   await volume.write(4096, Buffer.alloc(2048, 8), 0, 2048)
   t.throws(() => provisioning.anchor({ first: 0, count: 8 }), { code: 'space' })
   t.throws(() => volume.write(0, Buffer.alloc(4096, 9), 0, 4096), { code: 'space' })
@@ -68,7 +68,7 @@ t.test('a write that could be refused for its quota is, and changes nothing', as
     { first: 8, count: 4, status: 0 },
     { first: 12, count: 4, status: 1 },
   ])
-  t.equal(made.control.allocatedSectors, 4)
+  t.equal(made.control.space.allocatedSectors, 4)
 })
 
 t.test('what is anchored can be written when nothing else can', async t => {

@@ -107,7 +107,7 @@ export class Provisioning {
     this.#markDirty(first, count)
     clearBits(anchored, first, count)
     copySetBits(words, deallocated, first, count)
-    this.#control.refund(booked)
+    this.#control.space.refund(booked)
   }
 
   /** Makes a range zeros with room reserved for writes to it. Throws VolumeError 'space' with nothing done when there is none. */
@@ -137,7 +137,7 @@ export class Provisioning {
   #map(first: number, count: number, store: () => void): void {
     const { words, deallocated, anchored } = this.#bitmap
     const missing = count - this.#booked(first, count)
-    if (missing > 0 && !this.#control.charge(missing))
+    if (missing > 0 && !this.#control.space.charge(missing))
       throw new VolumeError('space', 'the volume has used up its quota')
     clearBits(anchored, first, count)
     clearBits(deallocated, first, count)
@@ -145,7 +145,7 @@ export class Provisioning {
       store()
     } catch (error) {
       // What was deallocated is mapped now, and stays booked; what was absent still is.
-      this.#control.refund(countAbsent(words, first, count))
+      this.#control.space.refund(countAbsent(words, first, count))
       throw error
     }
     setPresent(words, first, count)
@@ -184,6 +184,6 @@ export class Provisioning {
 
   #markDirty(first: number, count: number): void {
     const last = Math.floor((first + count - 1) / SECTORS_PER_BITMAP_PAGE)
-    for (let page = Math.floor(first / SECTORS_PER_BITMAP_PAGE); page <= last; page++) this.#control.markDirty(page)
+    for (let page = Math.floor(first / SECTORS_PER_BITMAP_PAGE); page <= last; page++) this.#control.dirty.mark(page)
   }
 }

@@ -52,7 +52,7 @@ if (!isMainThread && (workerData as Partial<RacerData> | null)?.descriptor) {
     )
     await Promise.all(racers.map(racer => once(racer, 'exit')))
     t.equal(countPresent(words), words.length * 32)
-    t.equal(made.control.allocatedSectors, SECTORS)
+    t.equal(made.control.space.allocatedSectors, SECTORS)
     t.equal(made.control.inFlight(), 0)
     const volume = made.worker(2).borrow(descriptor)
     const target = Buffer.allocUnsafeSlow(SECTORS * 512)

@@ -51,7 +51,11 @@ t.test(
     await Promise.all([...waiting, admission])
     t.same(done, ['write 2', 'read', 'write 3', 'admission'])
     t.equal(target[0], 2)
-    t.same([next.control.allocatedSectors, old.control.allocatedSectors], [8, 8], 'nothing went to the old files')
+    t.same(
+      [next.control.space.allocatedSectors, old.control.space.allocatedSectors],
+      [8, 8],
+      'nothing went to the old files',
+    )
     await volume.write(2 * SIZE - 4096, bytes(4), 0, 4096)
     t.notOk(asked.includes('volume.renew'))
     t.same([old.control.inFlight(), next.control.inFlight()], [0, 0])

@@ -129,7 +129,7 @@ class World {
 
   async #mapped(volumeId: string): Promise<Set<number>> {
     const { control } = await this.#engine.volume(volumeId)
-    return new Set(Array.from({ length: control.allocatedSectors }, (_, index) => -1 - index))
+    return new Set(Array.from({ length: control.space.allocatedSectors }, (_, index) => -1 - index))
   }
 
   async #change(name: string, model: Model, { kind, worker, first, count }: Change): Promise<void> {

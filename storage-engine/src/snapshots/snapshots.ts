@@ -231,7 +231,7 @@ function manifestOf(
     createdAt: new Date().toISOString(),
     sizeBytes,
     blockBytes,
-    usedBytes: control.allocatedSectors * SECTOR_BYTES,
+    usedBytes: control.space.allocatedSectors * SECTOR_BYTES,
     ...(under !== undefined && { baseSnapshot: under }),
     ...(under === undefined && basePath !== undefined && { imagePath: basePath }),
   }

@@ -61,7 +61,7 @@ for (const persistence of ['persistent', 'ephemeral'] as const) {
       // As the thread leaves it that ends in the middle: the gate closed, the record whole, some sectors booked and not there.
       control.closeGate()
       control.beginOperation(0.5)
-      control.charge(77)
+      control.space.charge(77)
       let left: Uint8Array = new Uint8Array()
       life.memory.recorded('disk', 2048, bytes(9, 4096), () => {
         left = life.memory.export()
@@ -73,7 +73,7 @@ for (const persistence of ['persistent', 'ephemeral'] as const) {
       t.same([found[0], found[2047], found[2048], found[6143], found[6144]], [1, 1, 9, 9, 0])
       await life.engine.volume('disk')
       t.same(
-        [control.gateClosed, control.allocatedSectors],
+        [control.gateClosed, control.space.allocatedSectors],
         [false, 12],
         'the gate is open, and the sectors are counted',
       )
@@ -144,13 +144,13 @@ t.test('what a flush had taken up when the engine died is flushed by the next on
   const volume = life.workers.borrow(await life.engine.open(spec('disk')))
   await volume.write(0, bytes(1), 0, 4096)
   const control = new ControlBlock(life.records.get('disk')!.descriptor.control)
-  t.same(control.takeDirty(), [0])
+  t.same(control.dirty.take(), [0])
   life.takeOver()
   await life.engine.volume('disk')
-  t.same(control.takeDirty(), [0])
-  control.markTakenUp()
+  t.same(control.dirty.take(), [0])
+  control.dirty.markTakenUp()
   await volume.flush()
-  t.same([control.takeDirty(), control.markTakenUp()], [[], []])
+  t.same([control.dirty.take(), control.dirty.markTakenUp()], [[], []])
   await life.engine.close()
 })
 

@@ -67,7 +67,7 @@ function recount({ control, descriptor }: EngineVolume): void {
   if (control.stage === VOLUME_STAGE.unwritten || !descriptor.files) return
   const bitmap = new MappedBitmap(descriptor.files.bitmapPath, descriptor.spec.sizeBytes / SECTOR_BYTES, 'r')
   try {
-    control.allocatedSectors = countPresent(bitmap.words) - countPresent(bitmap.deallocated)
+    control.space.allocatedSectors = countPresent(bitmap.words) - countPresent(bitmap.deallocated)
   } finally {
     bitmap.unmap()
   }

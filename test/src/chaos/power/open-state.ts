@@ -93,7 +93,7 @@ async function reportOf(engine: StorageEngine, { spec, identity, files }: Volume
   const { state } = reservations
   return {
     identity,
-    booked: control.allocatedSectors,
+    booked: control.space.allocatedSectors,
     counted: countBooked(readFileSync(files!.bitmapPath), spec.sizeBytes / SECTOR_BYTES),
     reservations: keptState({ ...state, persistent: state.registrations.length > 0 }),
   }
