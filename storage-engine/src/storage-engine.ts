@@ -2,7 +2,6 @@
  * The engine: which volumes are open, and who is to be told. It knows nothing of threads and messages, so tests run it
  * as it is.
  */
-import { rmSync } from 'node:fs'
 import {
   type Borrower,
   ControlBlock,
@@ -19,22 +18,19 @@ import {
   type VolumeRecord,
   type VolumeSpec,
 } from '@scsipub/contract'
-import { BaseFiles } from '@scsipub/volume'
 import { currentBootId, DataDirectory } from './data-directory.js'
-import { type EngineVolume, EphemeralVolume } from './engine-volume.js'
+import type { EngineVolume } from './engine-volume.js'
 import { carryOut, translated } from './exclusive-operations.js'
-import { newIdentity } from './identity.js'
-import { openPersistent, openTaken } from './open-persistent.js'
 import { END_TIMEOUT_MS, OpenVolumes } from './open-volumes.js'
 import { Snapshots } from './snapshots/snapshots.js'
 import { SwitchJournal } from './snapshots/switch-journal.js'
-import { baseOfNew } from './snapshots/volume-base.js'
 import type { Sync } from './sync.js'
 import { type EngineNotes, NO_NOTES } from './takeover/engine-notes.js'
 import { giveUp, letGo, takeOver } from './takeover/take-over.js'
 import { UnitState } from './unit-state.js'
 import { exists, removePersistent } from './volume-files.js'
 import { readManifest } from './volume-manifest.js'
+import { VolumeOpener } from './volume-opener.js'
 import { conflict, invalidSpec, VOLUME_ID } from './volume-spec.js'
 
 /** How long after its asking an exclusive operation may begin. Initiators give up on COMPARE AND WRITE after 8 s. */
@@ -75,8 +71,7 @@ export interface EngineOptions {
 export class StorageEngine {
   readonly #directory: DataDirectory
   readonly #options: EngineOptions
-  readonly #bootId: string
-  readonly #bases = new BaseFiles()
+  readonly #opener: VolumeOpener
   readonly #volumes: OpenVolumes
   /** Of volumes whose unit is, or was, not as usual. */
   readonly #units = new WeakMap<EngineVolume, UnitState>()
@@ -89,13 +84,15 @@ export class StorageEngine {
   /** Takes the data directory. Throws `DataDirectoryError`. */
   constructor(options: EngineOptions) {
     this.#options = options
-    this.#bootId = options.bootId ?? currentBootId()
+    const { bootId = currentBootId(), notify, sync } = options
     this.#notes = options.notes ?? NO_NOTES
     this.#memory = options.memory ?? new EngineMemory()
     const { taken } = options
     const taking = taken?.filter(({ descriptor }) => new ControlBlock(descriptor.control).stage !== VOLUME_STAGE.gone)
     const directory = new DataDirectory(options.dataDir, taking && new Set(taking.map(idOf)))
     this.#directory = directory
+    const [memory, notes] = [this.#memory, this.#notes]
+    this.#opener = new VolumeOpener({ directory, bootId, memory, notes, notify, sync })
     this.#volumes = new OpenVolumes({
       ready: volumeId => this.snapshots.ready(volumeId),
       ended: volumeId => this.#notes.forget(volumeId),
@@ -103,7 +100,7 @@ export class StorageEngine {
     this.snapshots = new Snapshots({
       directory,
       journal: new SwitchJournal(directory),
-      bootId: this.#bootId,
+      bootId,
       tell: async descriptor => options.replaced?.(descriptor),
       volume: volumeId => this.#volumes.get(volumeId),
       volumes: () => this.#volumes.values(),
@@ -137,7 +134,7 @@ export class StorageEngine {
     const volumeId = idOf(record)
     const note = (changed: Partial<VolumeRecord>) => this.#notes.note(volumeId, changed)
     await this.snapshots.ready(volumeId)
-    const volume = await this.#openTaken(record)
+    const volume = await this.#opener.openTaken(record)
     const held = record.holder !== undefined || (record.prevents?.length ?? 0) > 0 || volume.control.holder !== 0
     const unit = held ? new UnitState(volume, note, record) : undefined
     if (unit) this.#units.set(volume, unit)
@@ -153,24 +150,6 @@ export class StorageEngine {
       void this.#options.replaced?.(volume.descriptor)
     }
     return volume
-  }
-
-  async #openTaken(record: VolumeRecord): Promise<EngineVolume> {
-    const { spec, identity, base } = record.descriptor
-    const common = this.#commonOptions(spec.volumeId)
-    if (spec.persistence === 'persistent') return openTaken(common, record)
-    const directory = this.#directory.ephemeral(spec.volumeId)
-    // The engine before may have died while it made the files; nobody has them.
-    if (new ControlBlock(record.descriptor.control).stage === VOLUME_STAGE.unwritten)
-      rmSync(directory, { recursive: true, force: true })
-    return new EphemeralVolume({
-      ...common,
-      spec,
-      identity,
-      base: base ?? baseOfNew(this.#directory, spec),
-      directory,
-      taken: record,
-    })
   }
 
   /** Volumes open now. */
@@ -207,40 +186,14 @@ export class StorageEngine {
     })
   }
 
-  async #open(spec: VolumeSpec): Promise<EngineVolume> {
-    const { volumeId } = spec
-    this.snapshots.requireLasting(spec.baseSnapshot)
-    const common = this.#commonOptions(volumeId)
-    const volume =
-      spec.persistence === 'persistent'
-        ? await openPersistent({ ...common, spec })
-        : new EphemeralVolume({
-            ...common,
-            spec,
-            identity: newIdentity(),
-            base: baseOfNew(this.#directory, spec),
-            directory: this.#directory.ephemeral(volumeId),
-          })
-    this.#notes.note(volumeId, { descriptor: volume.descriptor })
-    return volume
-  }
-
-  #commonOptions(volumeId: string) {
-    const { sync, notify } = this.#options
-    return {
-      directory: this.#directory,
-      bootId: this.#bootId,
-      opened: () => notify({ kind: 'gate.opened', volumeId }),
-      bases: this.#bases,
-      memory: this.#memory,
-      note: (changed: Partial<VolumeRecord>) => this.#notes.note(volumeId, changed),
-      ...(sync && { sync }),
-    }
-  }
-
   /** The descriptor of an open volume as it is now. Rejects with `RpcError` 'gone'. */
   async renew(volumeId: string): Promise<VolumeDescriptor> {
     return (await this.#volumes.get(volumeId)).descriptor
+  }
+
+  async #open(spec: VolumeSpec): Promise<EngineVolume> {
+    this.snapshots.requireLasting(spec.baseSnapshot)
+    return this.#opener.open(spec)
   }
 
   /** Names of all persistent volumes, open or not. */

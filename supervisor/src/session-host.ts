@@ -5,18 +5,18 @@
  * Of each connection the supervisor holds a descriptor of its own, as a bare number: it never reads it, and while it is
  * open the connection outlives the worker. The actor has a duplicate and closes that by itself; each side closes only its own. So a
  * connection whose first words name a live session can be given to that session's worker, where all of its connections are, and a session from worker to worker
- * (`hand-over/`). A connection's run ends with its worker's part, and goes on in that of the next one.
+ * (`hand-over/`); its runs are in `connection-runs.ts`.
  *
  * Left out: what becomes of the sessions of a dead worker; see `crash/`.
  */
 import { closeSync } from 'node:fs'
-import { setImmediate, setTimeout } from 'node:timers/promises'
-import type { ConnectionEnd, ConnectionTask } from '@scsipub/contract'
-import { dup, shutdown } from '@scsipub/posix'
-import { type Accepted, closeOrphan, type HostedConnection, newSession, type Session } from './hosted-connection.js'
+import { setTimeout } from 'node:timers/promises'
+import type { ConnectionEnd } from '@scsipub/contract'
+import { shutdown } from '@scsipub/posix'
+import { ConnectionRuns, type ConnectionRunsParts } from './connection-runs.js'
+import { type Accepted, type HostedConnection, newSession, type Session } from './hosted-connection.js'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
-import type { SessionPool } from './pool.js'
 import type { SessionsEstate } from './upgrade/sessions-estate.js'
 import type { WorkerLife } from './worker-life.js'
 
@@ -28,21 +28,11 @@ export interface EndLimits {
   readonly cutMs: number
 }
 
-/** How a connection goes on; `end` rejects when its worker dies. */
-export interface NextPart {
-  readonly end: Promise<ConnectionEnd>
-}
-
-export interface SessionHostParts {
-  readonly pool: SessionPool
+export interface SessionHostParts extends ConnectionRunsParts {
   readonly log: Log
   readonly limits: EndLimits
   /** Number of the live session with that TSIH. */
   readonly sessionOf: (tsih: number) => number | undefined
-  /** How a connection goes on whose worker has died; undefined when it does not. Never rejects. */
-  readonly afterDeath: (connection: HostedConnection, worker: WorkerLife) => Promise<NextPart | undefined>
-  /** An actor of the session has thrown. */
-  readonly onFault: (session: Session) => void
   /** A connection has ended; when it was the last one of its session, `onSessionEnd` follows. */
   readonly onConnectionEnd: (connection: HostedConnection) => void
   readonly onSessionEnd: (session: Session) => void
@@ -54,6 +44,7 @@ const LOOK_MS = 20
 
 export class SessionHost implements Sessions {
   readonly #parts: SessionHostParts
+  readonly #runs: ConnectionRuns
   readonly #connections = new Map<number, HostedConnection>()
   readonly #sessions = new Map<number, Session>()
   /** Those that are about to join a session: few, and for a moment. */
@@ -63,6 +54,7 @@ export class SessionHost implements Sessions {
 
   constructor(parts: SessionHostParts) {
     this.#parts = parts
+    this.#runs = new ConnectionRuns(parts)
   }
 
   /** Sessions, with those that are about to log in. */
@@ -127,7 +119,7 @@ export class SessionHost implements Sessions {
     this.#connections.set(id, connection)
     this.#sessions.set(id, session)
     const task = { connectionId: id, localAddress, remoteAddress }
-    await this.#finish(connection, await this.#run(connection, task))
+    await this.#finish(connection, await this.#runs.run(connection, task))
   }
 
   /** Makes sessions and connections as another process had them, whose descriptors become the host's; none is here yet, and none runs. */
@@ -147,9 +139,7 @@ export class SessionHost implements Sessions {
 
   /** Follows a restored connection from its first run here, which ends as `end` does; settles, never rejects, when it has ended. */
   async follow(connection: HostedConnection, first: Promise<ConnectionEnd>): Promise<void> {
-    const end = await this.#untilOver(connection, first).catch((error: unknown) => this.#failed(connection, error))
-    connection.worker = undefined
-    await this.#finish(connection, end)
+    await this.#finish(connection, await this.#runs.follow(connection, first))
   }
 
   /** Goes on with a connection that is to be given to the worker of a session, and clears away what has ended. */
@@ -163,7 +153,11 @@ export class SessionHost implements Sessions {
       for (let moving = this.#moving(goal); moving !== undefined; moving = this.#moving(goal)) await moving
       connection.joining = goal
       this.#joining.add(connection)
-      end = await this.#run(connection, { connectionId, localAddress, remoteAddress, received }, this.#workerOf(goal))
+      end = await this.#runs.run(
+        connection,
+        { connectionId, localAddress, remoteAddress, received },
+        this.#workerOf(goal),
+      )
     }
     this.#over(connection, end)
   }
@@ -217,14 +211,7 @@ export class SessionHost implements Sessions {
 
   /** Goes on with a connection in a worker that has adopted it. The end of that is the end of the connection. */
   continueOn(connection: HostedConnection, worker: WorkerLife, fd: number): Promise<ConnectionEnd> {
-    const { id: connectionId, localAddress, remoteAddress } = connection
-    const run = this.#parts.pool.run({ connectionId, fd, localAddress, remoteAddress, adopted: true }, worker)
-    if (run?.worker !== worker) throw new Error(`session worker ${worker.threadId} is gone`)
-    connection.worker = worker
-    return run.end.catch((error: unknown) => {
-      closeOrphan(fd, connection.fd)
-      throw error
-    })
+    return this.#runs.continueOn(connection, worker, fd)
   }
 
   /** Settles when no session is on its way from worker to worker. */
@@ -250,65 +237,6 @@ export class SessionHost implements Sessions {
   /** Settles when no session is left that has logged in: to be asked when no login succeeds any more. */
   async untilEmpty(): Promise<void> {
     if (this.#hasLogins()) await new Promise<void>(resolve => (this.#whenEmpty = resolve))
-  }
-
-  /** Runs the connection on `worker`, or on the one with the fewest; never rejects. */
-  async #run(
-    connection: HostedConnection,
-    task: Omit<ConnectionTask, 'fd'>,
-    worker?: WorkerLife,
-  ): Promise<ConnectionEnd> {
-    const { pool } = this.#parts
-    let handed: number | undefined
-    try {
-      if (pool.usableWorkers === 0) await pool.untilUsable()
-      handed = dup(connection.fd)
-      const run = pool.run({ ...task, fd: handed }, worker)
-      if (!run) throw new Error('no session worker is there')
-      connection.worker = run.worker
-      return await this.#untilOver(connection, run.end)
-    } catch (error) {
-      if (handed !== undefined) closeOrphan(handed, connection.fd)
-      return this.#failed(connection, error)
-    } finally {
-      connection.worker = undefined
-    }
-  }
-
-  #failed({ session, remoteAddress, worker }: HostedConnection, error: unknown): ConnectionEnd {
-    const { message, stack } = error as Error
-    session.fault = message
-    if (worker?.isGone) return { outcome: 'dropped', why: 'its session worker died' }
-    this.#parts.onFault(session)
-    this.#parts.log.error({ event: 'session.failed', sessionId: session.id, remote: remoteAddress, error: stack })
-    return { outcome: 'dropped', why: `the session worker failed: ${message}` }
-  }
-
-  /** The end of a connection, in whichever worker that is. */
-  async #untilOver(connection: HostedConnection, first: Promise<ConnectionEnd>): Promise<ConnectionEnd> {
-    const { next } = connection
-    for (let run = first; ; ) {
-      try {
-        const end = await run
-        if (end.outcome !== 'handedOver') return end
-      } catch (error) {
-        if (!next[0]?.taken) {
-          const following = await this.#afterDeath(connection)
-          if (!following) throw error
-          run = following.end
-          continue
-        }
-      }
-      const following = next.shift()
-      if (!following) throw new Error('a connection was handed over to nobody')
-      run = following.end
-    }
-  }
-
-  async #afterDeath(connection: HostedConnection): Promise<NextPart | undefined> {
-    await setImmediate() // the news of the run's end may come before those of the thread's
-    const { worker } = connection
-    return worker?.isGone ? this.#parts.afterDeath(connection, worker) : undefined
   }
 
   /** Settles when the session has come to rest; undefined when it is not on its way from worker to worker. */

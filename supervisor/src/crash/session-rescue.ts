@@ -12,13 +12,14 @@
  * The record comes from shared memory and from what the worker had told (`Standings`), and is taken over like that of a planned move (`hand-over/adopt-session.ts`).
  */
 import type { ConnectionEnd, SessionRecord } from '@scsipub/contract'
+import type { NextPart } from '../connection-runs.js'
 import type { Engine } from '../engine.js'
 import { type Adopted, adoptSession } from '../hand-over/adopt-session.js'
 import { nextMoveId } from '../hand-over/session-move.js'
 import type { HostedConnection, Session } from '../hosted-connection.js'
 import type { Log } from '../log.js'
 import type { SessionPool } from '../pool.js'
-import type { NextPart, SessionHost } from '../session-host.js'
+import type { SessionHost } from '../session-host.js'
 import { settledWithin } from '../settled-within.js'
 import type { WorkerLife } from '../worker-life.js'
 import type { LastWord, Standings } from './standings.js'
