@@ -22,3 +22,7 @@ export function targetMoved({ to, permanent }: RedirectConfig): LoginRefusal {
   const targetAddress = formatAddress(to)
   return { ...refusal(permanent ? 0x0102 : 0x0101)(`the target has moved to ${targetAddress}`), targetAddress }
 }
+
+export function connectionGone(): LoginRefusal {
+  return serviceUnavailable('the connection has gone')
+}

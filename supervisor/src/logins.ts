@@ -2,28 +2,19 @@
  * What connections ask while they log in: may they, which nexus they are, which disks they get, which targets there are.
  */
 import { type Address, formatAddress } from '@scsipub/config'
-import {
-  type LoginRefusal,
-  type LunGrant,
-  RpcError,
-  type SupervisorReplies,
-  type SupervisorRequest,
-  type VolumeSpec,
-} from '@scsipub/contract'
+import type { LoginRefusal, SupervisorReplies, SupervisorRequest } from '@scsipub/contract'
 import type { Access } from './access.js'
-import type { Admission } from './admission.js'
-import { KeptDisks } from './crash/kept-disks.js'
+import type { KeptDisks } from './crash/kept-disks.js'
 import { Poison, type PoisonEstate } from './crash/poison.js'
-import type { Engine } from './engine.js'
 import type { Identification, Identify, Open, Prove } from './identification.js'
 import type { Leases } from './leases/leases.js'
-import { type Log, printable } from './log.js'
-import { outOfResources, serviceUnavailable, sessionDoesNotExist, targetError } from './login-status.js'
+import { printable } from './log.js'
+import { connectionGone, serviceUnavailable, sessionDoesNotExist } from './login-status.js'
 import type { LunChange } from './lun-change.js'
 import { type NexusRegistry, nexusKey } from './nexus-registry.js'
 import { partyOf } from './peer.js'
+import { SessionDisks, type SessionDisksParts } from './session-disks.js'
 import type { HostedConnection, Session, SessionHost } from './session-host.js'
-import { grantOf, type Target, volumeSpec } from './targets.js'
 import type { Estate } from './upgrade/estate.js'
 
 type List = Extract<SupervisorRequest, { kind: 'targets.list' }>
@@ -34,35 +25,27 @@ type Question = Exclude<
 >
 type Opened = SupervisorReplies['nexus.open']
 
-export interface LoginParts {
+export interface LoginParts extends SessionDisksParts {
   readonly hosts: () => SessionHost
   readonly registry: NexusRegistry
   readonly identification: Identification
   readonly access: Access
-  readonly admission: Admission
   readonly luns: Pick<LunChange, 'login'>
-  readonly engine: Pick<Engine, 'ask'>
   readonly leases: () => Pick<Leases, 'available' | 'attach' | 'detach'>
-  readonly quotaBytes: number
-  /** How long anonymous disks are kept after a fault of ours; see `KeptDisks`. */
-  readonly keptMs?: number | undefined
   readonly advertise: Address | undefined
-  readonly log: Log
 }
 
 const PORTAL_GROUP_TAG = 1
 
 export class Logins {
   readonly #parts: LoginParts
-  readonly #kept: KeptDisks
+  readonly #disks: SessionDisks
   readonly #poison = new Poison()
   #draining = false
 
   constructor(parts: LoginParts) {
     this.#parts = parts
-    const { admission, log, keptMs } = parts
-    const destroy = (volumeIds: readonly string[]) => this.#destroy(volumeIds)
-    this.#kept = new KeptDisks({ admission, log, destroy, ...(keptMs !== undefined && { keptMs }) })
+    this.#disks = new SessionDisks(parts)
   }
 
   get draining(): boolean {
@@ -72,7 +55,7 @@ export class Logins {
   /** From now on every login is told to try again later. */
   drain(): void {
     this.#draining = true
-    this.#kept.close()
+    this.#disks.close()
   }
 
   /** Who has met with faults of ours too often, for another process of the server. */
@@ -82,21 +65,13 @@ export class Logins {
 
   /** Disks that wait for their initiators. */
   get kept(): Pick<KeptDisks, 'export' | 'hold'> {
-    return this.#kept
+    return this.#disks.kept
   }
 
-  /**
-   * Goes on with the disks that another process kept, and with who was known there for meeting with faults. `anonymous`: all that are open and nobody else's. Those that no session has, of `sessions`, were about to be
-   * destroyed there.
-   */
-  inherit(
-    { kept, poison, sessions }: Pick<Estate, 'kept' | 'poison' | 'sessions'>,
-    anonymous: readonly string[],
-  ): void {
-    this.#kept.import(kept)
-    this.#poison.import(poison)
-    const wanted = new Set([...kept, ...sessions.sessions].flatMap(({ volumeIds }) => volumeIds))
-    this.#destroy(anonymous.filter(volumeId => !wanted.has(volumeId)))
+  /** Goes on as another process has left it: see `SessionDisks`, and with who was known there for meeting with faults. */
+  inherit(estate: Pick<Estate, 'kept' | 'poison' | 'sessions'>, anonymous: readonly string[]): void {
+    this.#poison.import(estate.poison)
+    this.#disks.inherit(estate, anonymous)
   }
 
   /** Answers one request of a connection; the value is the reply. */
@@ -134,10 +109,7 @@ export class Logins {
     const { registry } = this.#parts
     const nexus = registry.keyOf(session.id)
     registry.close(session.id)
-    const { volumeIds, peerAddress, fault } = session
-    const isKept = fault !== undefined && nexus !== undefined && this.#kept.keep(nexus, { volumeIds, peerAddress })
-    if (!isKept) this.#destroy(volumeIds)
-    void this.#parts.leases().detach(session.id)
+    this.#disks.release(session, nexus)
   }
 
   /** These sessions have met with a fault of ours, and may have brought it about. */
@@ -189,7 +161,7 @@ export class Logins {
     const permit = identification.permit(request)
     if ('refuse' in permit) return permit
     const { target, user } = permit
-    const opened = await this.#furnish(connection, target)
+    const opened = await this.#disks.furnish(connection, target)
     if ('refuse' in opened) return opened
     session.login = {
       initiator: printable(request.initiatorName),
@@ -239,95 +211,6 @@ export class Logins {
     return { joins: tsih }
   }
 
-  /** Counts the session and opens its disks. */
-  async #furnish(
-    connection: HostedConnection,
-    target: Target | undefined,
-  ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal }> {
-    const { admission, hosts, registry } = this.#parts
-    const { session, peerAddress } = connection
-    if (!hosts().isLive(session.id)) return { refuse: connectionGone() }
-    const nexus = registry.keyOf(session.id)
-    const kept = target?.private && nexus !== undefined ? this.#kept.take(nexus) : undefined
-    const keep = () => nexus !== undefined && kept && this.#kept.keep(nexus, { volumeIds: kept, peerAddress })
-    if (!target || target.private) {
-      const refuse = this.#kept.makeRoom(peerAddress, () => admission.admit(peerAddress))
-      if (refuse) {
-        keep()
-        return { refuse }
-      }
-      connection.admitted = true
-    }
-    if (!target) return { luns: [] }
-    const opened = await this.#openAll(target, session.id, kept)
-    const gone = !hosts().isLive(session.id)
-    if (!('refuse' in opened) && !gone) {
-      if (target.private) {
-        session.volumeIds = opened.luns.map(grant => grant.volume.spec.volumeId)
-        session.peerAddress = peerAddress
-      }
-      return opened
-    }
-    if (target.lease !== undefined) await this.#parts.leases().detach(session.id)
-    if (target.private && !keep())
-      this.#destroy('refuse' in opened ? opened.opened : opened.luns.map(grant => grant.volume.spec.volumeId))
-    if (gone) return { refuse: connectionGone() }
-    if (connection.admitted) admission.leave(peerAddress)
-    connection.admitted = false
-    return opened
-  }
-
-  async #openAll(
-    target: Target,
-    sessionId: number,
-    kept?: readonly string[],
-  ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
-    if (target.lease === undefined) return this.#openDisks(target, sessionId, kept)
-    const attached = await this.#parts.leases().attach(target.lease, sessionId)
-    return 'refuse' in attached ? { ...attached, opened: [] } : attached
-  }
-
-  /** All LUNs of a target, or none: `opened` names those that must be closed again. `kept`: volumes that the nexus had before, in order. */
-  async #openDisks(
-    target: Target,
-    sessionId: number,
-    kept: readonly string[] = [],
-  ): Promise<{ luns: LunGrant[] } | { refuse: LoginRefusal; opened: string[] }> {
-    const { engine, quotaBytes, log } = this.#parts
-    const specs = target.disks.map((disk, index) => {
-      const spec = volumeSpec(target, disk, { id: sessionId, quotaBytes })
-      return { ...spec, volumeId: kept[index] ?? spec.volumeId }
-    })
-    // The operator's are open since the start, and may have grown since.
-    const open = (spec: VolumeSpec) =>
-      target.private
-        ? engine.ask({ kind: 'volume.open', spec })
-        : engine.ask({ kind: 'volume.reopen', volumeId: spec.volumeId })
-    const results = await Promise.allSettled(specs.map(open))
-    const luns: LunGrant[] = []
-    let failure: unknown
-    for (const [index, disk] of target.disks.entries()) {
-      const result = results[index]!
-      if (result.status === 'rejected') failure ??= result.reason
-      else luns.push(grantOf(disk, result.value))
-    }
-    if (failure === undefined) return { luns }
-    const why = failure instanceof Error ? failure.message : String(failure)
-    log.error({ event: 'volume.open.failed', sessionId, target: target.name, error: why })
-    const full = failure instanceof RpcError && failure.code === 'space'
-    const refuse = full ? outOfResources('the storage is full') : targetError('the disks cannot be opened')
-    return { refuse, opened: luns.map(grant => grant.volume.spec.volumeId) }
-  }
-
-  #destroy(volumeIds: readonly string[]): void {
-    for (const volumeId of volumeIds) {
-      this.#parts.engine.ask({ kind: 'volume.destroy', volumeId }).catch((error: unknown) => {
-        if (error instanceof RpcError && error.code === 'gone') return // the engine has ended, and tells so itself
-        this.#parts.log.error({ event: 'volume.destroy.failed', volumeId, error: String(error) })
-      })
-    }
-  }
-
   /** SendTargets: what the initiator may see in discovery, one's own in a normal session [7143 Appendix C]. */
   #list({ connectionId, localAddress }: List): SupervisorReplies['targets.list'] {
     const { hosts, access, advertise } = this.#parts
@@ -350,10 +233,6 @@ export class Logins {
       why: refuse.why,
     })
   }
-}
-
-function connectionGone(): LoginRefusal {
-  return serviceUnavailable('the connection has gone')
 }
 
 function draining(): LoginRefusal {
