@@ -32,6 +32,28 @@ t.test('the durable bitmap names what was flushed and nothing else', async t => 
   t.same(bits(dataDir, 'bitmap.durable'), bits(dataDir, 'bitmap'), 'a clean end is a flush')
 })
 
+t.test(
+  'a disk of hundreds of pages is opened, and opened again after a restart of the server and of the machine',
+  async t => {
+    const dataDir = place()
+    const disk = spec('disk', { sizeBytes: 9 * 1024 * MIB })
+    const last = disk.sizeBytes - 512
+    for (const [bootId, expected] of [
+      ['boot-1', 0],
+      ['boot-1', 1],
+      ['boot-2', 2],
+    ] as const) {
+      const { engine, workers } = bench(dataDir, { bootId })
+      const volume = workers.borrow(await engine.open(disk))
+      const sector = bytes(0xee, 512)
+      await volume.read(last, sector, 0, 512)
+      t.equal(sector[0], expected)
+      await volume.write(last, bytes(expected + 1, 512), 0, 512)
+      await engine.close()
+    }
+  },
+)
+
 t.test('a power cut: what was flushed is there, and every sector is old or new', async t => {
   const dataDir = place()
   const basePath = join(dataDir, '..', `base-${process.pid}`)

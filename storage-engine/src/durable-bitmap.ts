@@ -142,7 +142,7 @@ export class DurableBitmap {
       booked += countPresent(wordsOf(bitmap.words, page)) - deallocated
       unmapped += deallocated + countPresent(wordsOf(bitmap.anchored, page))
       // A large volume has thousands of pages, and other volumes have requests.
-      if (page % 256 === 255) await new Promise(resolve => setImmediate(resolve))
+      if (page % 256 === 255) await setImmediate()
     }
     control.space.allocatedSectors = booked
     if (unmapped > 0) control.setEverUnmapped()

@@ -116,10 +116,12 @@ t.test('reservations and the state of the unit are carried over, and changes of 
 
 t.test('neither happens while the disk is being sanitized', async t => {
   const { engine, workers } = bench(place())
-  const disk = workers.borrow(await engine.open(spec('disk', { sizeBytes: 64 * MIB })))
-  await disk.exclusive({ name: 'sanitize', method: 'overwrite', data: bytes(0, 512), allowExit: true })
-  await t.rejects(engine.snapshots.take([{ volumeId: 'disk', snapshotId: 'snap' }]), { code: 'sanitizing' })
-  await t.rejects(engine.snapshots.resize('disk', 128 * MIB), { code: 'sanitizing' })
+  const overwrite = { name: 'sanitize', method: 'overwrite', data: bytes(0, 512), allowExit: true } as const
+  // It takes more than a minute, and is broken off by the end of the engine.
+  await workers.borrow(await engine.open(spec('large', { sizeBytes: 4096 * MIB }))).exclusive(overwrite)
+  await t.rejects(engine.snapshots.take([{ volumeId: 'large', snapshotId: 'snap' }]), { code: 'sanitizing' })
+  await t.rejects(engine.snapshots.resize('large', 8192 * MIB), { code: 'sanitizing' })
+  await workers.borrow(await engine.open(spec('disk'))).exclusive(overwrite)
   await engine.sanitized('disk')
   await engine.snapshots.take([{ volumeId: 'disk', snapshotId: 'snap' }])
   await engine.close()
