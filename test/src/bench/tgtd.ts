@@ -2,7 +2,7 @@
 // port of its own beside whatever other tgtd there is. It needs root, for its socket in /var/run.
 
 import { rmSync } from 'node:fs'
-import { freePort } from '../harness/free-port.js'
+import { freePort } from '@scsipub/testkit'
 import { type Ran, runProgram } from '../harness/run-program.js'
 import { ChildServer } from './child-server.js'
 

@@ -1,10 +1,9 @@
 // A state store that is reached by TLS: the certificate of its own CA is taken by NODE_EXTRA_CA_CERTS, any other one is not, and the log says what is wrong with it.
 
 import { join } from 'node:path'
-import { RedisServer, testFolder } from '@scsipub/testkit'
+import { freePort, RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { CertificateAuthority } from '../harness/certificates.js'
-import { freePort } from '../harness/free-port.js'
 import { type Server, withServer } from '../harness/server.js'
 import { BLOCK, content, until } from './lab.js'
 import { LEASE_CONFIG, logged, logIn, Tenant } from './lease-lab.js'
