@@ -7,6 +7,8 @@ import { type ControlBlock, RpcError } from '@scsipub/contract'
 /** Turns of the event loop before the waiting becomes slower: I/O that is in memory is over by then. */
 const EAGER_TURNS = 50
 const POLL_MS = 1
+/** Between two looks it takes that long only when this thread stood still: so did those whose I/O is in flight, most likely with the whole machine. */
+const STOOD_MS = 500
 
 export class Exclusion {
   #control: ControlBlock
@@ -64,9 +66,13 @@ export class Exclusion {
   }
 
   async #drained(timeoutMs: number): Promise<void> {
-    const deadline = performance.now() + timeoutMs
+    let last = performance.now()
+    let deadline = last + timeoutMs
     for (let turn = 0; this.#control.inFlight() > 0; turn++) {
-      if (performance.now() >= deadline) {
+      const now = performance.now()
+      if (now - last >= STOOD_MS) deadline += now - last
+      last = now
+      if (now >= deadline) {
         throw this.#busy(`I/O in flight has not ended within ${Math.round(timeoutMs)} ms`)
       }
       await new Promise<void>(resolve => {
