@@ -54,6 +54,7 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
     const reader = new Reader(descriptor)
     const seen = new Set<number>()
     for (let round = 0; round < 40; round++) {
+      const before = reader.read()
       await engine.exclusive('disk', async () => {
         const first = reader.read()
         seen.add(first[0] ?? 0)
@@ -67,7 +68,7 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
         t.equal(control.inFlight(), 0)
       })
       // Nobody tells that thread of the gate, so it looks by itself every 20 ms.
-      await new Promise(resolve => setTimeout(resolve, 25))
+      while (reader.read().equals(before)) await new Promise(resolve => setTimeout(resolve, 5))
     }
     t.ok(seen.size > 5, `the worker went on in between: ${seen.size} different contents`)
     Atomics.store(stop, 0, 1)
@@ -82,13 +83,17 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
     await engine.open(spec('a'))
     await engine.open(spec('b'))
     const events: string[] = []
+    let end = () => {}
+    const held = new Promise<void>(resolve => (end = resolve))
     const slow = engine.exclusive('a', async () => {
       events.push('a1 begins')
-      await new Promise(resolve => setTimeout(resolve, 50))
+      await held
       events.push('a1 ends')
     })
     const next = engine.exclusive('a', () => events.push('a2'))
     await engine.exclusive('b', () => events.push('b'))
+    await new Promise(resolve => setTimeout(resolve, 50))
+    end()
     await Promise.all([slow, next])
     t.same(events, ['a1 begins', 'b', 'a1 ends', 'a2'])
     await engine.close()
@@ -103,7 +108,7 @@ if (!isMainThread && (workerData as Partial<HammerData> | null)?.stop) {
       { code: 'busy' },
     )
     t.equal(control.gateClosed, false, 'the gate is open again')
-    const waiting = engine.exclusive('disk', () => 'ran', 5000)
+    const waiting = engine.exclusive('disk', () => 'ran', 600_000)
     await engine.detach(5)
     t.equal(await waiting, 'ran')
     await engine.close()

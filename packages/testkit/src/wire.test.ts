@@ -72,10 +72,13 @@ t.test('one PDU is corrupted, and only one', async t => {
 })
 
 t.test('who waits is told when the peer ends the connection, or nothing comes', async t => {
-  const { address } = await peer(socket => setTimeout(() => socket.end(), 100))
+  let end = () => {}
+  const enough = new Promise<void>(resolve => (end = resolve))
+  const { address } = await peer(socket => void enough.then(() => socket.end()))
   const wire = await Wire.connect(address)
   const wanted = { what: 'word', matches: () => true }
   await t.rejects(wire.inbox.take({ ...wanted, deadlineMs: 20 }), /no word within 20 ms/)
+  end()
   await t.rejects(wire.inbox.take(wanted), /no word: the target closed the connection/)
   await t.rejects(wire.inbox.take(wanted), /no word/, 'later ones too')
 })
