@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { guestFiles, machine, QEMU } from './guest-machine.js'
+import { PATIENT_DISK, PATIENT_INITIATOR } from './guest-patience.js'
 import { runProgram } from './run-program.js'
 
 export interface GuestStep {
@@ -29,8 +30,8 @@ export interface GuestRun {
 export const HOST_IN_GUEST = '10.0.2.2'
 
 /** Boots a guest on a fresh overlay, runs `script`, and waits for its end; after `timeoutMs` the machine is killed. */
-export async function runGuest(script: string, timeoutMs = 1_200_000): Promise<GuestRun> {
-  const files = await guestFiles(script)
+export async function runGuest(script: string, timeoutMs = 3_000_000): Promise<GuestRun> {
+  const files = await guestFiles(PATIENT_DISK + PATIENT_INITIATOR + script)
   try {
     const results = join(files.folder, 'results')
     const ports = ['-serial', 'stdio', '-serial', `file:${results}`, '-monitor', 'none']

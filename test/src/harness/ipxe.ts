@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { runProgram } from './run-program.js'
 
 /** Runs `script` until the machine halts. */
-export async function bootWithIpxe(script: string, timeoutMs = 600_000): Promise<{ code: number; console: string }> {
+export async function bootWithIpxe(script: string, timeoutMs = 1_200_000): Promise<{ code: number; console: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'scsipub-ipxe-'))
   try {
     writeFileSync(join(folder, 'boot.ipxe'), `#!ipxe\n${script}\n`)

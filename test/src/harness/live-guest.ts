@@ -10,10 +10,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { GuestStep } from './guest.js'
 import { type GuestFiles, guestFiles, type MachineOptions, machine, QEMU } from './guest-machine.js'
+import { PATIENT_DISK } from './guest-patience.js'
 import { DIES_WITH_PARENT } from './run-program.js'
 
 /** What a guest does: runs the lines that it is sent. */
-const JOB = `
+const JOB = `${PATIENT_DISK}
 exec 3< /dev/ttyS1
 echo @ready
 while IFS= read -r line <&3; do eval "$line"; done
@@ -76,7 +77,13 @@ export class LiveGuest {
     const args = [...machine(files, { name, memoryMiB: MEMORY_MIB, ...options }), ...job, '-qmp', `unix:${paths[1]}`]
     const child = spawn('setpriv', [...DIES_WITH_PARENT, QEMU, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`${QEMU} ended with code ${code}`)))
-    const [[jobSocket], [qmpSocket]] = (await Promise.race([connected, ended])) as [[Socket], [Socket]]
+    const sockets = await Promise.race([connected, ended]).catch((error: unknown) => {
+      child.kill('SIGKILL')
+      for (const server of servers) server.close()
+      files.remove()
+      throw error
+    })
+    const [[jobSocket], [qmpSocket]] = sockets as [[Socket], [Socket]]
     ended.catch(() => undefined)
     const conversations = { job: new Conversation(jobSocket), qmp: new Conversation(qmpSocket) }
     const guest = new LiveGuest({ name, files, machine: child, servers, ...conversations })
@@ -147,7 +154,7 @@ export class LiveGuest {
 
   async #run(line: string, timeoutMs: number): Promise<GuestStep> {
     const name = `live-${++this.#steps}`
-    const printed = await this.#job.ask(`step ${name} eval ${quoted(line)}`, /^@code \d+$/m, timeoutMs)
+    const printed = await this.#job.ask(`step ${name} eval ${quoted(line)}`, /^@code \d+\n/m, timeoutMs)
     const [, output = '', code] = new RegExp(`@step ${name}\\n([\\s\\S]*?)\\n@code (\\d+)$`, 'm').exec(printed) ?? []
     return { code: Number(code), output: output.trim() }
   }

@@ -15,7 +15,7 @@ const MAC = '52:54:00:12:34:56'
 /** Boots from LUN 0 of a target at a port of the host's loopback, until the machine halts. */
 export async function bootWithUefi(
   target: Omit<UefiIscsi, 'mac' | 'address' | 'initiatorName'>,
-  timeoutMs = 600_000,
+  timeoutMs = 1_200_000,
 ): Promise<{ code: number; console: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'scsipub-uefi-'))
   try {

@@ -48,8 +48,8 @@ export interface Server {
 /** IQN of a target by what follows the prefix. */
 export const iqn = (name: string): string => `iqn.2025-01.pub.scsipub:${name}`
 
-const START_MS = 120_000
-const STOP_MS = 60_000
+const START_MS = 300_000
+const STOP_MS = 300_000
 const ERRORS: ReadonlySet<string | number> = new Set(['error', 'fatal', 50, 60])
 
 /**

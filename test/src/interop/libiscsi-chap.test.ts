@@ -4,6 +4,7 @@
 import t from 'tap'
 import { runProgram } from '../harness/run-program.js'
 import { iqn, type Server, withServer } from '../harness/server.js'
+import { until } from '../protocol/lab.js'
 
 const USER = { user: 'lab-user', secret: 'correct-horse-16' }
 const OWN = { user: 'the-target', secret: 'staple-battery16' }
@@ -97,10 +98,10 @@ t.test('a target that has moved', async t => {
           const { code, stdout, stderr } = await runProgram('iscsi-readcapacity16', [address])
           t.equal(code, 0, stderr)
           t.match(stdout, new RegExp(`Total size:${SIZE}`))
-          const arrived = second.log.find(
-            ({ event, target: name }) => event === 'session.opened' && name === iqn(target),
+          // The initiator may be done before the server has said so.
+          await until(`the session for ${target} is at the second server`, () =>
+            second.log.some(({ event, target: name }) => event === 'session.opened' && name === iqn(target)),
           )
-          t.ok(arrived, `the session for ${target} is at the second server`)
         }
         const moved = await inquiry(first.url('for-good'))
         t.match(

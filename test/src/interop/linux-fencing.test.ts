@@ -3,8 +3,8 @@
 //
 // Left out: Pacemaker, which decides when to fence, and is in ../cluster; and paths through device mapper, which are in linux-multipath.test.ts.
 
+import { freePort } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
 import { ADMIN, leaseDisk } from '../harness/shared-disk.js'
@@ -103,7 +103,7 @@ async function changeOfIsid(t: Test, one: LinuxNode, two: LinuxNode): Promise<vo
 /** While the victim writes as fast as it can. */
 async function fencing(t: Test, one: LinuxNode, two: LinuxNode): Promise<void> {
   await two.guest.must(
-    'fio --name=load --filename=$d --offset=4m --size=2m --rw=randwrite --bs=64k --direct=1 --ioengine=libaio --iodepth=8 --time_based --runtime=60 > /tmp/load 2>&1 & load=$!',
+    'fio --name=load --filename=$d --offset=4m --size=2m --rw=randwrite --bs=64k --direct=1 --ioengine=libaio --iodepth=8 --time_based --runtime=86400 > /tmp/load 2>&1 & load=$!',
   )
   await two.guest.must('sleep 2; kill -0 $load')
   await one.guest.must(`fence_scsi --action=off --devices=$d --key=${TWO}`)

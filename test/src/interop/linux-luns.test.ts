@@ -6,9 +6,10 @@
 //
 // Left out: what the unit attentions look like on the wire, which is in protocol/lun-changes.test.ts and protocol/lun-growth.test.ts.
 
+import { freePort } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { freePort } from '../harness/free-port.js'
 import { HOST_IN_GUEST } from '../harness/guest.js'
+import { PATIENT_INITIATOR } from '../harness/guest-patience.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { scsipubJson, scsipubText } from '../harness/scsipub-command.js'
 import { type Server, withServer } from '../harness/server.js'
@@ -22,10 +23,10 @@ const CAPACITY_CHANGED = 'Capacity data has changed'
 
 /**
  * heard MARK WORDS: waits until the kernel has said so since `mark MARK`. written DEVICE, synced COUNT: until
- * something has been written to it, so many files are synced. All up to 60 s.
+ * something has been written to it, so many files are synced. All up to 300 s.
  */
 const HELPERS = `
-until_done() { local end=$((SECONDS + 60)); until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.2; done; }
+until_done() { local end=$((SECONDS + 300)); until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.2; done; }
 mark() { echo "mark $1" > /dev/kmsg; }
 said() { dmesg | sed "0,/mark $1$/d" | grep -q "$2"; }
 heard() { until_done said "$@" || { dmesg | tail -40; return 1; }; }
@@ -55,7 +56,7 @@ t.test('Linux, while LUNs come, go and grow', async t => {
     withServer(t, { port, config }, async server => {
       const lab: Lab = { guest, session: await ownerOf(server), load: new VerifiedLoad(guest) }
       try {
-        await guest.must(HELPERS)
+        await guest.must(HELPERS + PATIENT_INITIATOR)
         const lease = await logIn(t, lab, 'create', 'blank:12M', 'blank:16M')
         await guest.must(`a=$(disk ${lease.iqn} 0); b=$(disk ${lease.iqn} 1); test -b $a -a -b $b`)
         await lab.load.begin('$a')
@@ -113,7 +114,7 @@ async function added(t: Test, { guest, session }: Lab, { id, iqn }: Lease): Prom
 
 async function removed(t: Test, { guest, session, load }: Lab, { id, iqn }: Lease): Promise<void> {
   await guest.must(
-    'fio --name=victim --filename=$b --size=8m --rw=randwrite --bs=16k --direct=1 --ioengine=libaio --iodepth=8 --time_based --runtime=100 > /tmp/victim 2>&1 & victim=$!',
+    'fio --name=victim --filename=$b --size=8m --rw=randwrite --bs=16k --direct=1 --ioengine=libaio --iodepth=8 --time_based --runtime=86400 > /tmp/victim 2>&1 & victim=$!',
   )
   await guest.must('written $b')
   await guest.must('mark remove; gone=$(basename $b)')

@@ -1,8 +1,8 @@
 // Two Linux machines with two sessions each to a leased disk, which device mapper makes one device of: they fence each other by fence_mpath, whose
 // mpathpersist registers a key on every path, and by fence_scsi on the same device. Each session has an ISID of its own, so that each path is another nexus.
 
+import { freePort } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { freePort } from '../harness/free-port.js'
 import { type LiveGuest, withGuests } from '../harness/live-guest.js'
 import { withServer } from '../harness/server.js'
 import { ADMIN, leaseDisk } from '../harness/shared-disk.js'
@@ -41,7 +41,7 @@ t.test('fence_mpath on two Linux nodes with two paths each', async t => {
 
 /** Logs in twice, and has multipathd make one device of both. The key is for paths that come later. */
 async function join(guest: LiveGuest, options: NodeOptions, key: string): Promise<void> {
-  const node = await LinuxNode.setUp(guest, { ...options, sessions: PATHS, replacementTimeout: 15 })
+  const node = await LinuxNode.setUp(guest, { ...options, sessions: PATHS, replacementTimeout: 15, pingTimeout: 120 })
   const settings = `
 defaults {
   user_friendly_names yes
@@ -61,7 +61,7 @@ blacklist {
 async function untilPaths(guest: LiveGuest): Promise<void> {
   const active = `test "$(multipath -ll mpatha | grep -c 'active ready')" = ${PATHS}`
   await guest.must(
-    `for i in $(seq 60); do ${active} && break; sleep 1; done; multipath -ll; ${active}; test -b ${DEVICE}`,
+    `for i in $(seq 300); do ${active} && break; sleep 1; done; multipath -ll; ${active}; test -b ${DEVICE}`,
   )
 }
 
@@ -103,7 +103,7 @@ async function pathComesBack(t: Test, two: LiveGuest): Promise<void> {
   await two.must('udevadm settle; iscsiadm -m node --login; udevadm settle')
   await untilPaths(two)
   const three = [ONE, ONE, TWO, TWO, TWO].join()
-  for (let look = 0; look < 20 && (await keys(two)).join() !== three; look++) await two.must('sleep 1')
+  for (let look = 0; look < 300 && (await keys(two)).join() !== three; look++) await two.must('sleep 1')
   t.equal((await keys(two)).join(), three, 'the path of now, beside the registration of the path of before')
   t.equal(await write(two), 0)
 }

@@ -13,6 +13,8 @@ export interface NodeOptions {
   readonly sessions?: number
   /** `node.session.timeo.replacement_timeout`, in seconds. */
   readonly replacementTimeout?: number
+  /** `node.conn[0].timeo.noop_out_timeout`, in seconds: after it without an answer to a ping the connection is given up. */
+  readonly pingTimeout?: number
 }
 
 export class LinuxNode {
@@ -28,7 +30,7 @@ export class LinuxNode {
 
   /** Writes down how to log in to the target. @throws Error when a command fails */
   static async setUp(guest: LiveGuest, options: NodeOptions): Promise<LinuxNode> {
-    const { port, disk, sessions = 1, replacementTimeout = 120 } = options
+    const { port, disk, sessions = 1, replacementTimeout = 120, pingTimeout = 5 } = options
     const record = `iscsiadm -m node -T ${disk.iqn} -p ${HOST_IN_GUEST}:${port}`
     // Discovery without a password does not show a target that asks for one.
     await guest.must(`${record} -o new`)
@@ -38,6 +40,7 @@ export class LinuxNode {
       'node.session.auth.password': disk.secret,
       'node.session.nr_sessions': sessions,
       'node.session.timeo.replacement_timeout': replacementTimeout,
+      'node.conn[0].timeo.noop_out_timeout': pingTimeout,
     }
     for (const [key, value] of Object.entries(settings)) await guest.must(`${record} -o update -n ${key} -v '${value}'`)
     return new LinuxNode(guest, disk.iqn, record)
@@ -56,7 +59,7 @@ export class LinuxNode {
 
   /** Waits until the disk answers: commands wait while the session is being restored. Takes all unit attentions. */
   async ready(): Promise<void> {
-    await this.guest.must('for i in $(seq 60); do sg_turs $d && break; sleep 1; done; sg_turs $d', 180_000)
+    await this.guest.must('for i in $(seq 300); do sg_turs $d && break; sleep 1; done; sg_turs $d')
   }
 
   /** Keys as READ KEYS gives them, sorted. */

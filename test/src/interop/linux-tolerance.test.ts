@@ -5,9 +5,8 @@
 
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { RedisServer, testFolder } from '@scsipub/testkit'
+import { freePort, RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { freePort } from '../harness/free-port.js'
 import { withGuests } from '../harness/live-guest.js'
 import { type Server, withServer } from '../harness/server.js'
 import { ADMIN, leaseDisk } from '../harness/shared-disk.js'

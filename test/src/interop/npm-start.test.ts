@@ -18,8 +18,9 @@ t.test('npm start serves with the given configuration; SIGTERM to npm drains the
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const events: string[] = []
-  const exit = once(child, 'exit')
-  const port = new Promise<string>(resolve => {
+  const closed = once(child, 'close') // by then it has printed all
+  const port = new Promise<string>((resolve, reject) => {
+    child.once('exit', code => reject(new Error(`it ended with code ${code}, after ${events.join(', ')}`)))
     createInterface({ input: child.stdout }).on('line', line => {
       const { event, iscsi } = line.startsWith('{') ? (JSON.parse(line) as { event?: string; iscsi?: string }) : {}
       if (event) events.push(event)
@@ -30,7 +31,7 @@ t.test('npm start serves with the given configuration; SIGTERM to npm drains the
   t.equal(code, 0)
   t.match(stdout, /iqn\.2025-01\.pub\.scsipub:blank/)
   child.kill('SIGTERM')
-  const [exitCode] = (await exit) as [number | null]
+  const [exitCode] = (await closed) as [number | null]
   t.equal(exitCode, 0)
   t.equal(events.at(-1), 'server.stopped')
 })

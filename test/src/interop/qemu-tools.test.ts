@@ -66,19 +66,14 @@ async function copies(t: Test, server: Server): Promise<void> {
   const file = join(server.dataDir, 'random.source')
   writeFileSync(file, randomBytes(SIZE_BYTES))
   const url = server.url('disk', 1)
-  const options = { timeoutMs: 60_000 }
-  const copied = await runProgram(
-    'qemu-img',
-    ['convert', '-n', '-f', 'raw', '-O', 'raw', '-W', '-m', '8', file, url],
-    options,
-  )
+  const copied = await runProgram('qemu-img', ['convert', '-n', '-f', 'raw', '-O', 'raw', '-W', '-m', '8', file, url])
   t.equal(copied.code, 0, 'qemu-img convert to the target', copied)
-  const same = await runProgram('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', file, url], options)
+  const same = await runProgram('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', file, url])
   t.equal(same.code, 0, 'qemu-img compare: identical', same)
   const back = `${file}.back`
-  const fetched = await runProgram('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', url, back], options)
+  const fetched = await runProgram('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', url, back])
   t.equal(fetched.code, 0, 'qemu-img convert from the target', fetched)
-  const equal = await runProgram('cmp', [file, back], options)
+  const equal = await runProgram('cmp', [file, back])
   t.equal(equal.code, 0, 'and the same bytes come back', equal)
 }
 

@@ -5,6 +5,7 @@ import t from 'tap'
 import { makeBootDisk, readBootReport } from '../harness/boot-disk.js'
 import { bootWithUefi } from '../harness/ovmf.js'
 import { iqn, withServer } from '../harness/server.js'
+import { until } from '../protocol/lab.js'
 
 t.test('UEFI firmware boots from an iSCSI disk', async t => {
   const { image, sum } = await makeBootDisk(t.testdir())
@@ -19,7 +20,8 @@ t.test('UEFI firmware boots from an iSCSI disk', async t => {
         console,
       })
     }
-    const opened = log.filter(line => line.event === 'session.opened')
-    t.match(opened, [{ initiator: /:uefi$/, isid: '801234560001' }, { isid: '801234560001' }], 'by its own initiator')
+    const opened = () => log.filter(line => line.event === 'session.opened')
+    await until('both sessions are logged', () => opened().length >= 2)
+    t.match(opened(), [{ initiator: /:uefi$/, isid: '801234560001' }, { isid: '801234560001' }], 'by its own initiator')
   })
 })

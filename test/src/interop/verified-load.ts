@@ -21,6 +21,7 @@ const worker = (name: string, options: string) => `
 
 const KEPT_MIB = 2
 const LOAD = [
+  ': > /tmp/direct.rounds; : > /tmp/cached.rounds',
   worker('direct', '--direct=1 --ioengine=libaio --iodepth=8'),
   worker('cached', '--fsync=16 --invalidate=1 --randrepeat=0'),
 ].join('\n')
