@@ -16,15 +16,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { Availability } from './availability.js'
+import { inTime } from './in-time.js'
 import { checkId, checkTtl, decodeRecord, encodeRecord, encodeValue, expiryOf, FORMAT, versionOf } from './record.js'
 import type { Change, CollectionName, PutOptions, StateRecord, StateStore } from './store.js'
 import { StateError } from './store.js'
 import { type Listing, Watcher } from './watcher.js'
 
 const SWEEP_MS = 1_000
-const ANSWER_MS = 2_000
-/** This thread may have been late itself: an answer that is there by then is taken in first. */
-const LATE_MS = 200
 const EMPTY = Buffer.alloc(0)
 
 interface Outcome {
@@ -147,7 +145,7 @@ export class LmdbStore implements StateStore {
       this.#forgetExpiry(key)
       return { stamp, record: act(key, stamp) }
     })
-    const outcome = await inTime(committed).catch((error: StateError) => {
+    const outcome = await committedInTime(committed).catch((error: StateError) => {
       if (!this.#closed) this.#availability.set(false, error.message)
       throw error
     })
@@ -186,7 +184,8 @@ export class LmdbStore implements StateStore {
   async #tick(): Promise<void> {
     try {
       await this.#sweep()
-      if (!this.#closed && !this.available) await inTime(this.#db.put('!probe', Buffer.from(String(this.#now()))))
+      if (!this.#closed && !this.available)
+        await committedInTime(this.#db.put('!probe', Buffer.from(String(this.#now()))))
       if (this.#closed) return
       this.#availability.set(true, 'the store can be written again')
       const last = this.#lastStamp()
@@ -212,7 +211,7 @@ export class LmdbStore implements StateStore {
         return [{ key, stamp: this.#nextStamp() }]
       }),
     )
-    for (const { key, stamp } of await inTime(swept)) {
+    for (const { key, stamp } of await committedInTime(swept)) {
       const [collection, id] = splitKey(key)
       this.#tell(collection, id, { stamp, record: undefined })
     }
@@ -266,21 +265,12 @@ function digits(ms: number): string {
 }
 
 /** A commit that does not end is as bad as one that fails: the caller is told, and reads again. */
-async function inTime<T>(committed: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const tell = () => reject(new Error(`no answer from the disk in ${ANSWER_MS} ms`))
-    timer = setTimeout(() => {
-      timer = setTimeout(tell, LATE_MS)
-    }, ANSWER_MS)
-  })
+async function committedInTime<T>(committed: Promise<T>): Promise<T> {
   try {
-    return await Promise.race([committed, late])
+    return await inTime(committed, ' from the disk')
   } catch (error) {
     const why = await causeOf(error)
     throw new StateError('unavailable', `the state store cannot be written: ${why}`)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -4,9 +4,7 @@
  */
 import type { StateAddress } from '@scsipub/config'
 import { Redis, type RedisOptions } from 'ioredis'
-
-/** Every answer has to come within this. */
-export const ANSWER_MS = 2_000
+import { ANSWER_MS, inTime } from './in-time.js'
 
 /** Connects, authenticates, chooses the database; rejects with what went wrong, in time. */
 export async function connect(address: StateAddress): Promise<Redis> {
@@ -23,7 +21,7 @@ export async function connect(address: StateAddress): Promise<Redis> {
     autoResendUnfulfilledCommands: false,
     disableClientInfo: true,
     connectionName: 'scsipub',
-    connectTimeout: ANSWER_MS,
+    connectTimeout: 2 * ANSWER_MS, // `inTime` is the limit
   })
   let cause: unknown
   let reached = false
@@ -41,19 +39,6 @@ export async function connect(address: StateAddress): Promise<Redis> {
     redis.disconnect()
     const met = cause ?? error
     throw address.at.kind === 'tcp' && address.at.tls && !reached && isLate(met) ? new Error('no TLS handshake') : met
-  }
-}
-
-/** The answer, or an error when it does not come in time. */
-export async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS} ms`)), ANSWER_MS)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -10,6 +10,9 @@ t.beforeEach(t => testFolder(t))
 t.test('a read-only replica is told as that; promoted, it serves', async t => {
   const primary = await redis(t)
   const replica = await redis(t, { settings: { replicaof: `127.0.0.1 ${primary.port}` } })
+  await until('it follows, and loads nothing any more', async () =>
+    (await replica.command('info', 'replication')).includes('master_link_status:up'),
+  )
   const { store, said } = await open(t, replica.url)
   t.equal(store.available, false)
   await until('it is told', () => said.length === 1)
@@ -60,9 +63,9 @@ t.test('a primary that was made a replica under way is left for where the addres
   t.teardown(() => address.close())
   const { store, said } = await open(t, address.url)
   await store.put('leases', 'a', 1, 0)
-  await old.command('replicaof', '127.0.0.1', String(next.port))
-  address.move(next.port, { cut: false })
+  await old.command('replicaof', '127.0.0.1', '1') // nobody is there, so it has nothing to load
   await t.rejects(store.put('leases', 'b', 1, 0), unavailable(/read-only replica/))
+  address.move(next.port, { cut: false })
   await until('it is back', () => store.available)
   await store.put('leases', 'c', 1, 0)
   t.equal(await next.command('exists', 'scsipub:1:leases:c'), '1')
@@ -78,7 +81,7 @@ t.test('sentinels name the primary, also the next one', async t => {
   const sentinel = await redis(t, {
     sentinel: [
       `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
-      'sentinel down-after-milliseconds main 500',
+      'sentinel down-after-milliseconds main 3600000', // nobody is taken for dead before the test says so
       'sentinel failover-timeout main 5000',
     ],
   })
@@ -89,6 +92,7 @@ t.test('sentinels name the primary, also the next one', async t => {
   const version = await store.put('leases', 'a', 1, 0)
   await until('the replica has it', async () => (await replica.command('exists', 'scsipub:1:leases:a')) === '1')
   await primary.kill()
+  await sentinel.command('sentinel', 'set', 'main', 'down-after-milliseconds', '500')
   await until('it is told', () => said.length === 1)
   await until('the replica is the primary', () => store.available)
   t.same(await store.get('leases', 'a'), { id: 'a', version, value: 1 })

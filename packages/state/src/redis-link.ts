@@ -1,7 +1,8 @@
 /** The pair of connections that a store has to Redis: one for commands, one that hears of changes. When either ends, both do. */
 import type { StateAddress } from '@scsipub/config'
 import type { Redis } from 'ioredis'
-import { connect, inTime } from './redis-connection.js'
+import { inTime } from './in-time.js'
+import { connect } from './redis-connection.js'
 import { troubleOf } from './redis-trouble.js'
 
 export class RedisLink {
