@@ -1,6 +1,6 @@
 /**
  * A Redis of one's own for a test: Debian's redis-server on a free port of the loopback, its files in a folder of the test, each write appended
- * and synced. It can be stopped, killed, frozen and started again with the same port and files. It dies with the test's process.
+ * to them before it is answered; a kill loses none of it. It can be stopped, killed, frozen and started again with the same port and files. It dies with the test's process.
  *
  * Left out: clusters. A replica is a second one with `replicaof` among its settings.
  */
@@ -118,7 +118,7 @@ export class RedisServer {
       dir: this.#options.folder,
       save: '',
       appendonly: 'yes',
-      appendfsync: 'always',
+      appendfsync: 'no', // a disk that takes seconds would be an outage
       'shutdown-timeout': '0', // no waiting for replicas
       'repl-diskless-sync-delay': '0',
       ...(this.#password !== undefined && { requirepass: this.#password }),
