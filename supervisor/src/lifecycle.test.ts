@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { Harness, PREFIX } from './fixtures/harness.js'
 import { descriptorsAtMost, granted, start } from './fixtures/steps.js'
@@ -45,7 +46,7 @@ t.test('SIGTERM: no new connection, sessions drained, exit code 0; a second one 
 })
 
 t.test('a connection that has not logged in and does not end by itself is cut, without a fault being told', async t => {
-  const server = start(t)
+  const server = start(t, { limits: { drainMs: 100 } })
   const peer = await server.connect()
   await peer.send({ do: 'stuck' })
   t.equal(await server.stop(), 0)
@@ -79,8 +80,8 @@ t.test('a start that cannot be is one line that says what to do, and exit code 1
   await once(taken, 'listening')
   t.teardown(() => taken.close())
   const { port } = taken.address() as { port: number }
-  const file = join(t.testdir({ file: '' }), 'file')
-  const noCatalog = join(t.testdir({ file: '', d: {} }), 'd')
+  const file = join(testFolder(t, { file: '' }), 'file')
+  const noCatalog = join(testFolder(t, { file: '', d: {} }), 'd')
   const cases: [string, ConstructorParameters<typeof Harness>[0], RegExp][] = [
     [
       'port taken',
@@ -123,7 +124,7 @@ t.test('an address for IPv6 is listened on and told in brackets', async t => {
 })
 
 t.test('a folder that lacks a catalog gets one', async t => {
-  const dir = t.testdir({})
+  const dir = testFolder(t)
   mkdirSync(join(dir, 'deep'))
   const server = new Harness({ dataDir: join(dir, 'deep', 'er') })
   await server.ready()

@@ -2,13 +2,16 @@
 import { createActor, fromPromise, waitFor } from 'xstate'
 import { announce } from './banner.js'
 import { Server } from './server.js'
-import type { ServerOptions } from './server-options.js'
+import { DEFAULT_LIMITS, type ServerOptions } from './server-options.js'
 import { supervisorMachine } from './supervisor.machine.js'
 import { ServiceManager } from './systemd/service-manager.js'
 import { Watchdog, watchdogPeriodMs } from './systemd/watchdog.js'
 import { FORMAT } from './upgrade/estate.js'
 import { addressesOf, termsOf } from './upgrade/succession.js'
 import { Upgrade, type UpgradeLimits } from './upgrade/upgrade.js'
+
+/** For sessions that have ended in time to say so. */
+const ANSWER_MS = 2_000
 
 export interface RunOptions extends Omit<ServerOptions, 'onFailure' | 'onStopRequest' | 'upgrade'> {
   /** Source of SIGTERM, SIGINT, SIGHUP and SIGUSR2: the process. */
@@ -94,6 +97,7 @@ export async function run(options: RunOptions): Promise<number> {
           if (event.type === 'upgrade.requested') event.refuse(why)
         },
       },
+      delays: { drainLimit: (options.limits?.drainMs ?? DEFAULT_LIMITS.drainMs) + ANSWER_MS },
       guards: { mayLeave: () => succession !== undefined && !succession.begun },
     }),
   )

@@ -147,7 +147,7 @@ t.test('drain: the answer comes, sessions are drained, the server ends with code
 t.test(
   'a restart during a drain is refused, by connections of before and new ones; who watches is answered',
   async t => {
-    const server = start(t, { env, limits: { drainMs: 3_000 } })
+    const server = start(t, { env, limits: { drainMs: 60_000 } })
     const at = await server.api()
     const peer = await server.connect()
     granted(await peer.open())
@@ -155,15 +155,15 @@ t.test(
     const agent = await keptOpen(at)
     server.signals.emit('SIGTERM')
     await server.logged('server.draining')
+    const { status, code } = await agent.restart()
+    t.equal(status, 503)
+    t.equal(code, 'stopping')
     for (const body of [undefined, { worker: 0 }, { worker: 99 }]) refusedWith(t, await restart(at, body), 'stopping')
     refusedWith(t, await call(at, 'POST /api/admin/drain', { token }), 'stopping')
     t.match(await call(at, 'GET /api/admin/workers', { token }), { status: 200, body: { draining: true } })
     t.equal((await call(at, 'GET /healthz')).status, 200)
     refusedWith(t, await call(at, 'GET /readyz'), 'not-ready')
     t.match(await (await fetch(`${at}/metrics`)).text(), /^scsipub_draining 1$/m)
-    const { status, code } = await agent.restart()
-    t.equal(status, 503)
-    t.equal(code, 'stopping')
     peer.socket.destroy()
     t.equal(await server.exitCode, 0)
     t.notOk(server.log.some(line => line.event === 'restart.began'))
@@ -177,7 +177,7 @@ async function keptOpen(at: string) {
   await once(socket, 'connect')
   // Half a request keeps it from being closed as idle.
   socket.write(`POST /api/admin/workers/restart HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`)
-  await setTimeout(100) // until the server has read it
+  for (let turn = 0; turn < 10; turn++) await setTimeout(10) // the event loop turns, and the server reads it
   return {
     restart: async () => {
       socket.write('Content-Length: 0\r\n\r\n')
