@@ -79,7 +79,7 @@ t.test('manifests that come and go are seen at once; one that changes in place, 
   renameSync(join(folder, 'a.off'), join(folder, 'a.json'))
   t.equal(catalog.images().get('a')?.sizeBytes, 512)
   put('a.img', Buffer.alloc(2048))
-  const deadline = performance.now() + 5_000
+  const deadline = performance.now() + 60_000
   while (catalog.images().get('a')?.sizeBytes !== 2048 && performance.now() < deadline)
     await new Promise(resolve => setImmediate(resolve))
   t.equal(catalog.images().get('a')?.sizeBytes, 2048)

@@ -95,11 +95,8 @@ t.test(
     for (const [at, peer] of peers.entries()) {
       if (where[at] !== where[0]) t.match(await peer.send({ do: 'where' }), { threadId: where[at] as number })
     }
-    await server.logged(
-      'worker.ready',
-      line =>
-        line['threadId'] !== where[0] && line['threadId'] !== where.find(w => w !== where[0]) && line['slot'] === 0,
-    )
+    const { slot } = await server.logged('worker.ready', line => line['threadId'] === where[0])
+    await server.logged('worker.ready', line => !where.includes(line['threadId']) && line['slot'] === slot)
     const fresh = await Promise.all(Array.from({ length: 3 }, () => server.connect()))
     const places = await Promise.all(fresh.map(async peer => (await peer.send({ do: 'where' }))?.['threadId']))
     t.equal(new Set(places).size, 1, 'the new worker takes the new sessions')

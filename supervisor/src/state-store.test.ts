@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
+import { until } from './fixtures/until.js'
 import { createLog } from './log.js'
 import { openStateStore } from './state-store.js'
 
@@ -12,11 +13,6 @@ function recorded() {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   })
   return { log, lines, events: () => lines.map(({ event }) => event) }
-}
-
-async function until(what: string, so: () => boolean): Promise<void> {
-  for (const end = performance.now() + 15_000; !so(); await sleep(10))
-    if (performance.now() > end) throw new Error(`still not so: ${what}`)
 }
 
 t.test('without a url it is embedded, and the log has nothing to say', async t => {

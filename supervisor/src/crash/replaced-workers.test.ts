@@ -1,6 +1,9 @@
 /** Workers that die while they are replaced, and threads that end before anybody has heard of them. Real server; the worker speaks JSON in place of iSCSI. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createWorkerCounters } from '@scsipub/contract'
+import { testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import type { Harness, Peer } from '../fixtures/harness.js'
 import { ADMIN_TOKEN, call, refusedWith } from '../fixtures/http-calls.js'
@@ -22,6 +25,13 @@ function noWorker(t: Test, how: string): () => void {
   const undo = () => delete process.env[NO_WORKER]
   t.teardown(undo)
   return undo
+}
+
+/** As `noWorker`; a thread that is begun fails when it is let go. */
+function heldWorkers(t: Test): { letGo: () => void; undo: () => void } {
+  const file = join(testFolder(t), 'held')
+  writeFileSync(file, '')
+  return { letGo: () => rmSync(file), undo: noWorker(t, file) }
 }
 
 /** Threads that are given connections. */
@@ -68,12 +78,12 @@ t.test('one that dies while the next one cannot start leaves its place to anothe
   const server = start(t, { env, limits: { restMs: 500 } })
   const api = await server.api()
   const { peer, number, threadId } = await busyWorker(server, api)
-  const undo = noWorker(t, 'slowly')
+  const { letGo, undo } = heldWorkers(t)
   const restarted = restart(api, { worker: number })
   await server.logged('restart.began')
-  await setTimeout(300)
   void peer.send({ do: 'crash' })
   await server.logged('worker.died', line => line['threadId'] === threadId)
+  letGo()
   refusedWith(t, await restarted, 'worker-cannot-start')
   await server.logged('worker.rests')
   undo()
@@ -104,12 +114,13 @@ t.test('the only worker dies, and the one that was to replace it cannot start: t
   const failures: string[] = []
   const pool = await poolOfOne(t, why => failures.push(why))
   const [worker] = pool.workers
-  noWorker(t, 'slowly')
+  const { letGo } = heldWorkers(t)
   worker!.retiring = true
   const added = pool.add()
   worker!.terminate('the test wants it')
   await worker!.buried
   t.same(failures, [], 'another one may still come')
+  letGo()
   await t.rejects(added, /cannot start on purpose/)
   pool.keep(worker!)
   t.same(failures, ['no session worker is left'])
@@ -121,8 +132,7 @@ t.test('the slot of a thread that ends before its first word is free again', asy
   const undo = noWorker(t, 'wordless')
   for (let count = 0; count < 3; count++) await t.rejects(pool.add(), /ends before its first word/)
   undo()
-  await setTimeout(100) // the threads end
-  t.equal(pool.slotsTaken, 1)
+  while (pool.slotsTaken > 1) await setTimeout(10) // the threads end
   const another = await pool.add()
   t.equal(pool.slotsTaken, 2)
   await pool.remove(another)

@@ -10,7 +10,7 @@ const ENTRY = new URL('../fixtures/slow-engine.js', import.meta.url)
 const NO_ENGINE = 'SCSIPUB_TEST_NO_ENGINE'
 const LONG_MS = 60_000
 /** Longer than an engine takes to come up on a busy machine. */
-const START_MS = 5_000
+const START_MS = 15_000
 
 /** An engine that has come up, the thread that was started last, and what is told. */
 async function lab(t: Test, limits: Partial<EngineLimits>) {

@@ -68,7 +68,7 @@ t.test('wrong tokens are answered later and later', async t => {
     t.equal((await call(at, 'GET /api/admin/accounts', { token })).status, 200)
     prompt.push(performance.now() - began)
   }
-  t.ok(Math.min(...prompt) < 400, `who has the right one does not wait: ${prompt}`)
+  t.ok(Math.min(...prompt) < 800, `who has the right one does not wait, as the next wrong one would: ${prompt}`)
 })
 
 t.test('every fault of a body is told at once', async t => {

@@ -7,6 +7,8 @@ import { ADMIN_TOKEN } from '../fixtures/http-calls.js'
 import { start } from '../fixtures/steps.js'
 import { HEADERS_TIMEOUT_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS, TIMEOUT_CHECK_MS } from './limits.js'
 
+const STEP_MS = 50
+
 const server = start(t, { env: { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN } })
 const at = await server.api()
 
@@ -27,6 +29,22 @@ async function answerOn(socket: Socket): Promise<{ status: number; code: string 
   await once(socket, 'close')
   const body = text.slice(text.indexOf('\r\n\r\n') + 4)
   return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]), code: /"code":"([a-z-]+)"/.exec(body)?.[1] }
+}
+
+/** Counts the time of this process, in which both ends are: a second in which it stood still is one step. */
+function stopwatch(): () => number {
+  let steps = 0
+  const timer = setInterval(() => void steps++, STEP_MS)
+  t.teardown(() => clearInterval(timer))
+  return () => steps * STEP_MS
+}
+
+/** Whether the connection is closed before the event loop has turned often enough for the server to have taken it in. */
+async function isClosed(socket: Socket): Promise<boolean> {
+  let closed = false
+  socket.once('close', () => (closed = true))
+  for (let turn = 0; turn < 20 && !closed; turn++) await setTimeout(STEP_MS)
+  return closed
 }
 
 const POST = `POST /api/admin/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_TOKEN}\r\nContent-Type: application/json\r\n`
@@ -77,8 +95,10 @@ t.test('a body that never ends is refused when it is too long, said or not', asy
 })
 
 t.test('who sends slowly, or nothing, is not waited for', async t => {
-  const began = performance.now()
+  const took = stopwatch()
   const [silent, headers, body] = await Promise.all([dial(), dial(), dial()])
+  // All at once: what has come to its end before it is listened to would have no end.
+  const ends = [answerOn(headers), answerOn(body), answerOn(silent)] as const
   headers.write('GET /healthz HTTP/1.1\r\nHost: x\r\n')
   body.write(`${POST}Content-Length: 100\r\n\r\n{`)
   const trickle = setInterval(() => {
@@ -86,22 +106,21 @@ t.test('who sends slowly, or nothing, is not waited for', async t => {
     body.write(' ')
   }, 500)
   const slack = TIMEOUT_CHECK_MS + 3_000
-  t.same(await answerOn(headers), { status: 408, code: 'request-timeout' })
-  t.ok(performance.now() - began < HEADERS_TIMEOUT_MS + slack, 'header fields')
-  t.same(await answerOn(body), { status: 408, code: 'request-timeout' })
-  t.ok(performance.now() - began < REQUEST_TIMEOUT_MS + slack, 'body')
+  t.same(await ends[0], { status: 408, code: 'request-timeout' })
+  t.ok(took() < HEADERS_TIMEOUT_MS + slack, 'header fields')
+  t.same(await ends[1], { status: 408, code: 'request-timeout' })
+  t.ok(took() < REQUEST_TIMEOUT_MS + slack, 'body')
   clearInterval(trickle)
-  await answerOn(silent)
-  t.ok(performance.now() - began < REQUEST_TIMEOUT_MS + slack, 'nothing at all')
+  await ends[2]
+  t.ok(took() < REQUEST_TIMEOUT_MS + slack, 'nothing at all')
 })
 
 t.test('connections beyond the cap are closed; when others go there is room again', async t => {
   const sockets = await Promise.all(Array.from({ length: MAX_CONNECTIONS }, dial))
   while (true) {
     const extra = (await dial()).resume() // or its end would not be seen
-    const closed = await Promise.race([once(extra, 'close').then(() => true), setTimeout(1_000, false)])
     sockets.push(extra)
-    if (closed) break // those before it may not all have been taken in yet
+    if (await isClosed(extra)) break // those before it may not all have been taken in yet
   }
   t.ok(sockets.length <= MAX_CONNECTIONS + 3, `${sockets.length}`)
   for (const socket of sockets) socket.destroy()
@@ -111,7 +130,7 @@ t.test('connections beyond the cap are closed; when others go there is room agai
     return (await answerOn(socket)).status
   }
   let status = await health()
-  for (let attempt = 0; attempt < 20 && status !== 200; attempt++) {
+  for (let attempt = 0; attempt < 600 && status !== 200; attempt++) {
     await setTimeout(100) // until the server has seen that they are gone
     status = await health()
   }

@@ -1,6 +1,7 @@
 /** Sessions over HTTP as their owners and strangers meet them. Real server and storage; logins are tried in test/. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { REAL_WORKER } from '../fixtures/harness.js'
 import { ADMIN_TOKEN, call, refusedWith } from '../fixtures/http-calls.js'
@@ -9,9 +10,9 @@ import { start } from '../fixtures/steps.js'
 const MEBIBYTE = 2 ** 20
 const TIERS = {
   paid: { maxSessions: 3, maxBytes: 400 * MEBIBYTE, ttlSeconds: 3600 },
-  small: { maxSessions: 1, maxBytes: MEBIBYTE, ttlSeconds: 60 },
+  small: { maxSessions: 1, maxBytes: MEBIBYTE, ttlSeconds: 1800 },
 }
-const dataDir = t.testdir({ catalog: {} })
+const dataDir = testFolder(t, { catalog: {} })
 writeFileSync(join(dataDir, 'catalog', 'tiny.img'), Buffer.alloc(3 * 512, 7))
 writeFileSync(
   join(dataDir, 'catalog', 'tiny.json'),
@@ -128,7 +129,7 @@ t.test('wishes that cannot be met: every reason at once, in the words of the req
   const { token } = await account('small')
   const spelled = {
     luns: [{ image: 'tiny', size_bytes: 512 }, { image: 'none' }, { size_bytes: 2 * MEBIBYTE }],
-    ttl_seconds: 61,
+    ttl_seconds: 1801,
   }
   const answer = await call(at, 'POST /api/sessions', { token, body: spelled })
   refusedWith(t, answer, 'ttl-invalid')

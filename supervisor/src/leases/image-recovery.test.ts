@@ -1,11 +1,11 @@
 /** Private images over crashes: what was begun is finished, what makes no sense is refused alone, and a removal that failed can be asked for again. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
 import { testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { until } from '../fixtures/until.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
 const open = (dataDir: string) => openState({ path: join(dataDir, 'state') })
@@ -50,7 +50,7 @@ t.test('an image whose snapshot had been taken is there after a crash, with its 
   const { lab, id, other } = await overCrash(t, (store, id) =>
     change(store, id, record => ({ ...record, state: 'making' })),
   )
-  while (!listed(lab).includes(id)) await sleep(20)
+  await until('it is there', () => listed(lab).includes(id))
   t.same(listed(lab).toSorted(), [id, other].toSorted())
   t.equal(await stateOf(lab, id), 'ready')
   t.equal((await lab.leases.create(ACCOUNT, { luns: [{ image: id }] })).luns[0]?.sizeBytes, MIB)
@@ -61,7 +61,7 @@ t.test('one whose snapshot had not been taken is forgotten', async t => {
     await change(store, id, record => ({ ...record, state: 'making' }))
     rmSync(join(dataDir, 'snapshots', id), { recursive: true })
   })
-  while ((await stateOf(lab, id)) !== undefined) await sleep(20)
+  await until('its record is gone', async () => (await stateOf(lab, id)) === undefined)
   t.same(listed(lab), [other])
 })
 
@@ -69,8 +69,9 @@ t.test('a removal that was begun is finished, and its blocks are free', async t 
   const { lab, id, other } = await overCrash(t, (store, id) =>
     change(store, id, record => ({ ...record, state: 'removing' })),
   )
-  while ((await stateOf(lab, id)) !== undefined) await sleep(20)
+  await until('it is gone', () => !listed(lab).includes(id))
   t.same(listed(lab), [other])
+  t.equal(await stateOf(lab, id), undefined)
   t.same(await snapshotsOf(lab), [other])
 })
 

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { isDamaged, openState, type StateStore } from '@scsipub/state'
 import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
+import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { until } from '../fixtures/until.js'
 import type { LeaseRecord } from './lease-record.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { openState } from '@scsipub/state'
 import { RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
-import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
+import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { until } from '../fixtures/until.js'
 
 const ONE = { luns: [{ sizeBytes: MIB }] }
 const redis = await RedisServer.start({ folder: join(testFolder(t), 'redis') })

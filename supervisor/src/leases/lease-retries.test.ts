@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { openState } from '@scsipub/state'
 import { RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
-import { ACCOUNT, LeaseLab, MIB, until } from '../fixtures/lease-lab.js'
+import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
+import { until } from '../fixtures/until.js'
 
 const STAMP = 'scsipub:1:stamp'
 const refused = (status: number) => ({ refuse: { class: status >>> 8, detail: status & 0xff } })
