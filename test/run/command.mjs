@@ -49,7 +49,8 @@ export function command(program, args, { cwd = ROOT, limitMs = LIMIT_MS, env: mo
       const letGo = () => {
         for (const stream of [child.stdout, child.stderr]) stream.destroy()
       }
-      timers.push(setTimeout(letGo, LINGER_MS))
+      // What lies in the pipes is read first, also when this process stood still until now.
+      timers.push(setTimeout(() => setImmediate(letGo), LINGER_MS))
     })
     child.on('error', error => done({ code: 127, stdout, output: String(error) }))
     child.on('close', (code, signal) =>

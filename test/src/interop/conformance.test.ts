@@ -56,7 +56,7 @@ const READING = [
 /** Run by itself: in one run the test before it leaves the second session 6/28/00, of the medium it loaded, which this one does not expect. */
 const ALONE = ['PreventAllow.2ITNexuses']
 
-/** Not of the other units: it wants to meet the operation some five seconds after its beginning. */
+/** Not of the other units: it wants to meet the operation some five seconds after its beginning, and waits a minute for its end then. */
 const ONLY_LARGE = ['Sanitize.Reset']
 
 const NOT_REMOVABLE = /not removable/
@@ -110,7 +110,7 @@ const kinds: readonly Kind[] = [
   {
     name: 'large',
     what: 'so large that overwriting it takes a while; only the test that resets it meanwhile',
-    lun: { sizeBytes: 2 ** 29 },
+    lun: { sizeBytes: 2 ** 31 },
     suites: ['Sanitize.Reset'],
     skips: [],
   },
