@@ -86,6 +86,7 @@ export async function withServer(
       log,
       url: (name, lun = 0) => `iscsi://127.0.0.1:${port}/${iqn(name)}/${lun}`,
       kill: async () => {
+        if (isOver(child)) throw new Error(`the server has ended by itself; it printed:\n${printed.join('\n')}`)
         crashed = true
         const exit = once(child, 'exit')
         child.kill('SIGKILL')
@@ -140,9 +141,13 @@ function parseLine(line: string): LogLine | undefined {
   }
 }
 
+function isOver({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
 /** Exit code after SIGTERM; `killed` when it took too long and had to be killed. */
 async function stop(child: ChildProcess): Promise<number | null | 'killed'> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  if (isOver(child)) return child.exitCode
   let killed = false
   const timer = setTimeout(() => {
     killed = true

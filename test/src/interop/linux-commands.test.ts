@@ -74,7 +74,7 @@ t.test('Linux tools send every command', async t => {
 /** Bytes that the files below a folder take on the disk. */
 function allocatedBytes(folder: string): number {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map(file => statSync(join(folder, file)))
-    .filter(file => file.isFile())
-    .reduce((sum, { blocks }) => sum + blocks * 512, 0)
+    .map(file => statSync(join(folder, file), { throwIfNoEntry: false })) // the server may remove one meanwhile
+    .filter(file => file?.isFile())
+    .reduce((sum, file) => sum + (file?.blocks ?? 0) * 512, 0)
 }
