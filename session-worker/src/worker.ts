@@ -129,7 +129,7 @@ export class SessionWorker implements Services {
       case 'session.adopt':
         return this.#answer(notice, async () => this.#handOver.come(notice))
       case 'session.notices':
-        return this.#answer(notice, async () => this.#handOver.remembered(notice.moveId))
+        return this.#answer(notice, async () => this.#handOver.remembered(notice))
       case 'session.go':
         return this.#answer(notice, async () => this.#handOver.go(notice))
     }

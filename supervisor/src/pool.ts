@@ -275,7 +275,8 @@ export class SessionPool {
     } catch (error) {
       this.#options.log.error({ event: 'worker.detach.failed', slot: worker.slot, error: String(error) })
     }
-    if (![...this.#seats].some(({ hasThread }) => hasThread)) this.#options.onFailure('no session worker is left')
+    if (!this.#closing && ![...this.#seats].some(({ hasThread }) => hasThread))
+      this.#options.onFailure('no session worker is left')
   }
 
   #failed(seat: WorkerSeat, error: Error): void {

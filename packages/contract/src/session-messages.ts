@@ -176,7 +176,7 @@ export type LunGrant = Omit<JTDDataType<typeof lunGrantSchema>, 'volume'> & { vo
  *
  * A session goes from one worker to another by four of them, see `hand-over.ts`; `moveId` is the same in all. `session.export`: stop reading these connections, and
  * when nothing of theirs is under way, within `boundMs`, let go of them (`ExportReply`). `session.adopt`: take them, and do not begin. `session.notices`, to the
- * first worker: what the storage engine has said since to those that are gone. `session.go`, with that, to the second one: begin.
+ * first worker: what the storage engine has said since to those that are gone; with `last`, nothing more is kept for them. `session.go`, with that, to the second one: begin.
  */
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
@@ -217,12 +217,15 @@ export const supervisorNoticeSchema = {
         descriptors: { elements: { type: 'uint32' } },
       },
     },
-    'session.notices': { properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' } } },
+    'session.notices': {
+      properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' }, last: { type: 'boolean' } },
+    },
     'session.go': { properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' }, notices: {} } },
   },
 } as const
 type SupervisorNoticeData = JTDDataType<typeof supervisorNoticeSchema>
 export type LunsNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.luns' }>, 'add'> & { add: LunGrant[] }
+export type NoticesNotice = Extract<SupervisorNoticeData, { kind: 'session.notices' }>
 export type ExportNotice = Extract<SupervisorNoticeData, { kind: 'session.export' }>
 export type AdoptNotice = Omit<Extract<SupervisorNoticeData, { kind: 'session.adopt' }>, 'record' | 'controls'> & {
   record: SessionRecord

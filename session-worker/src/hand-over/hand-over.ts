@@ -4,7 +4,7 @@
  * In between both workers hear what the storage engine says: the first one for a session that is gone (a ghost), the second one for a session that has not begun. Neither has I/O of
  * it under way, so both answer at once and keep the notice; the session does all of them, once and in order, before it does anything else.
  */
-import type { AdoptNotice, ExportNotice, ExportReply, GoNotice } from '@scsipub/contract'
+import type { AdoptNotice, ExportNotice, ExportReply, GoNotice, NoticesNotice } from '@scsipub/contract'
 import type { ConnectionActor } from '../connection-actor.js'
 import type { SessionNotice } from '../engine-notices.js'
 import type { Services } from '../services.js'
@@ -60,10 +60,10 @@ export class HandOver {
     return { record, controls }
   }
 
-  /** What the storage engine has said to a session that is gone; it is of no interest here any more. */
-  remembered(moveId: number): SessionNotice[] {
+  /** What the storage engine has said to a session that is gone. `last`: it is of no interest here any more. */
+  remembered({ moveId, last }: Pick<NoticesNotice, 'moveId' | 'last'>): SessionNotice[] {
     const ghost = this.#ghosts.get(moveId)
-    this.#ghosts.delete(moveId)
+    if (last) this.#ghosts.delete(moveId)
     return ghost?.notices ?? []
   }
 

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import type { Harness, Peer } from '../fixtures/harness.js'
 import { ADMIN_TOKEN, call, refusedWith } from '../fixtures/http-calls.js'
 import { granted, start } from '../fixtures/steps.js'
+import { Later } from '../later.js'
 import { createLog } from '../log.js'
 import { SessionPool } from '../pool.js'
 
@@ -93,7 +94,11 @@ t.test('one that dies while the next one cannot start leaves its place to anothe
 })
 
 /** A pool of one worker without a server around it. */
-async function poolOfOne(t: Test, onFailure: (why: string) => void = why => t.fail(why)): Promise<SessionPool> {
+async function poolOfOne(
+  t: Test,
+  onFailure: (why: string) => void = why => t.fail(why),
+  detach = async () => {},
+): Promise<SessionPool> {
   const pool = await SessionPool.start({
     entry: ENTRY,
     workers: 1,
@@ -101,7 +106,7 @@ async function poolOfOne(t: Test, onFailure: (why: string) => void = why => t.fa
     counters: createWorkerCounters(),
     onUsable: () => {},
     attach: async (_worker, port) => port.close(),
-    detach: async () => {},
+    detach,
     serve: async () => ({}),
     restMs: 1_000,
     onFailure,
@@ -124,6 +129,26 @@ t.test('the only worker dies, and the one that was to replace it cannot start: t
   await t.rejects(added, /cannot start on purpose/)
   pool.keep(worker!)
   t.same(failures, ['no session worker is left'])
+})
+
+t.test('a worker dies just before the server stops, which is no failure', async t => {
+  const detach = new Later<void>()
+  const begun = new Later<void>()
+  const pool = await poolOfOne(
+    t,
+    why => t.fail(why),
+    () => {
+      begun.resolve()
+      return detach.promise
+    },
+  )
+  const [worker] = pool.workers
+  worker!.terminate('the test wants it')
+  await begun.promise
+  await pool.close()
+  detach.resolve()
+  await worker!.buried
+  t.same(pool.workers, [])
 })
 
 t.test('the slot of a thread that ends before its first word is free again', async t => {

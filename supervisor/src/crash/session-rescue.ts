@@ -14,7 +14,7 @@
 import type { ConnectionEnd, SessionRecord } from '@scsipub/contract'
 import type { NextPart } from '../connection-runs.js'
 import type { Engine } from '../engine.js'
-import { type Adopted, adoptSession } from '../hand-over/adopt-session.js'
+import { type Adopted, abandon, adoptSession } from '../hand-over/adopt-session.js'
 import { nextMoveId } from '../hand-over/session-move.js'
 import type { HostedConnection, Session } from '../hosted-connection.js'
 import type { Log } from '../log.js'
@@ -135,7 +135,7 @@ export class SessionRescue {
       await Promise.all(adopted.map(one => one?.go(notices)))
     } catch (error) {
       why = (error as Error).message
-      this.#abandon(survivors, why)
+      for (const { connections } of survivors) abandon(connections, why)
     }
     for (const { over } of survivors) over()
     const moved = why === undefined ? survivors.length - failed.length : 0
@@ -143,15 +143,6 @@ export class SessionRescue {
     const ms = Math.round(performance.now() - beganMs)
     log.info({ ...line, lost: lost + survivors.length - moved, ms, ...(why !== undefined && { why }) })
     return ends
-  }
-
-  /** What was put together and cannot begin is ended by its new worker. */
-  #abandon(survivors: readonly Survivor[], why: string): void {
-    for (const { session, connections } of survivors) {
-      session.fault ??= why
-      for (const { id, worker } of connections)
-        worker?.tell({ kind: 'connection.end', connectionId: id, outcome: 'dropped', why })
-    }
   }
 
   async #adopt({ record, controls, connections }: Survivor): Promise<Adopted | undefined> {

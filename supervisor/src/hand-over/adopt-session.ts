@@ -51,3 +51,11 @@ export async function adoptSession(
     },
   }
 }
+
+/** Ends a session that was put together and cannot begin. It is a fault of ours. */
+export function abandon(connections: readonly HostedConnection[], why: string): void {
+  for (const { id, worker, session } of connections) {
+    session.fault ??= why
+    worker?.tell({ kind: 'connection.end', connectionId: id, outcome: 'dropped', why })
+  }
+}

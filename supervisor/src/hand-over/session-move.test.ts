@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { Peer } from '../fixtures/harness.js'
 import { withServer } from '../fixtures/lone-server.js'
+import { granted } from '../fixtures/steps.js'
 import { until } from '../fixtures/until.js'
 import type { Server } from '../server.js'
 
@@ -122,6 +123,20 @@ t.test(
       t.equal(early.thread, thread, 'there is no other one yet')
       t.match(await replacing, { moved: 1, dropped: 0 })
       t.same([await threadOf(early.peer)], server.workers.threadIds)
+    })
+  },
+)
+
+t.test(
+  'the worker where it was dies before it says what it has heard: the session ends, and its disk is kept',
+  async t => {
+    await withServer(t, 2, async (server, log) => {
+      const [one, other] = (await peers(t, server, 2)) as [Known, Known]
+      granted(await one.peer.open())
+      await one.peer.send({ do: 'forgetful' })
+      t.match(await server.workers.move(one.session, other.thread), { outcome: 'dropped' })
+      await one.peer.closed
+      await until('its disk is kept', () => log.some(({ event }) => event === 'disk.kept'))
     })
   },
 )

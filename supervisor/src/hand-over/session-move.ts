@@ -16,7 +16,7 @@ import type { Log } from '../log.js'
 import type { SessionPool } from '../pool.js'
 import type { SessionHost } from '../session-host.js'
 import type { WorkerLife } from '../worker-life.js'
-import { type Adopted, adoptSession } from './adopt-session.js'
+import { type Adopted, abandon, adoptSession } from './adopt-session.js'
 
 export interface MoveParts {
   readonly host: Pick<SessionHost, 'unitOf' | 'continueOn'>
@@ -103,12 +103,12 @@ async function move({ connections, from, to, boundMs, parts, result }: Move): Pr
   for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
   try {
     // What A has heard for the session: without it nobody knows which of its tasks have ended meanwhile.
-    const notices = (await from.require({ kind: 'session.notices', moveId })) as EngineNotice[]
+    const notices = (await from.require({ kind: 'session.notices', moveId, last: true })) as EngineNotice[]
     await adopted.go(notices)
   } catch (error) {
-    for (const { id, worker } of connections)
-      worker?.tell({ kind: 'connection.end', connectionId: id, outcome: 'dropped', why: (error as Error).message })
-    return result('dropped', (error as Error).message)
+    const why = (error as Error).message
+    abandon(connections, why)
+    return result('dropped', why)
   }
   return result('moved')
 }

@@ -5,8 +5,8 @@
  *
  * `wake` gives each session back to its worker, or to another one when that is gone.
  */
-import type { ControlBlocks, EngineNotice, ExportReply, SessionRecord } from '@scsipub/contract'
-import { adoptSession } from '../hand-over/adopt-session.js'
+import type { EngineNotice, ExportReply } from '@scsipub/contract'
+import { type Adopted, type Adoption, abandon, adoptSession } from '../hand-over/adopt-session.js'
 import { type Expected, expectNext, nextMoveId } from '../hand-over/session-move.js'
 import type { HostedConnection } from '../hosted-connection.js'
 import type { Log } from '../log.js'
@@ -24,15 +24,10 @@ export interface RestingSessionsParts {
   readonly log: Pick<Log, 'warn'>
 }
 
-interface Unit {
-  readonly moveId: number
+interface Unit extends Adoption {
+  /** The one that has let go of it. */
   readonly worker: WorkerLife
-  readonly connections: readonly HostedConnection[]
   readonly nexts: readonly Expected[]
-  readonly record: SessionRecord
-  readonly controls: ControlBlocks
-  /** Once they have been asked for. */
-  notices?: readonly EngineNotice[]
 }
 
 /** How long what a session has under way may take. */
@@ -86,7 +81,7 @@ export class RestingSessions {
     }
   }
 
-  /** Goes on with all of them here. A session that no worker takes is dropped. Never rejects. */
+  /** Goes on with all of them here. A session that no worker takes, or whose own has died, is dropped. Never rejects. */
   async wake(): Promise<void> {
     await Promise.all(this.#units.splice(0).map(unit => this.#wake(unit)))
   }
@@ -132,26 +127,47 @@ export class RestingSessions {
     if (!(await host.untilOnly(resting, CUT_MS))) throw new Error('sessions do not end')
   }
 
-  async #wake({ worker, nexts, notices = [], ...adoption }: Unit): Promise<void> {
-    const others = this.#parts.pool.workers.filter(other => other !== worker)
-    for (const candidate of [worker, ...others]) {
+  async #wake(unit: Unit): Promise<void> {
+    const { worker, connections, nexts } = unit
+    const adopted = await this.#adopt(unit)
+    if (!adopted) {
+      for (const next of nexts) next.drop('no session worker could go on with it')
+      return
+    }
+    for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
+    try {
+      // Once more: the storage engine may have said something after the estate was made.
+      await adopted.go(await noticesOf(unit, { last: true }))
+    } catch (error) {
+      const why = (error as Error).message
+      this.#parts.log.warn({ event: 'session.go.failed', threadId: worker.threadId, why })
+      abandon(connections, why)
+    }
+  }
+
+  /** In the worker where it was, or any other. */
+  async #adopt(unit: Unit): Promise<Adopted | undefined> {
+    const { pool, host, log } = this.#parts
+    for (const candidate of [unit.worker, ...pool.workers.filter(other => other !== unit.worker)]) {
       try {
-        const adopted = await adoptSession(adoption, candidate, this.#parts.host)
-        for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
-        await adopted.go(notices)
-        return
+        return await adoptSession(unit, candidate, host)
       } catch (error) {
-        this.#parts.log.warn({ event: 'session.adopt.failed', threadId: candidate.threadId, error: String(error) })
+        log.warn({ event: 'session.adopt.failed', threadId: candidate.threadId, error: String(error) })
       }
     }
-    for (const next of nexts) next.drop('no session worker could go on with it')
+    return undefined
   }
 }
 
 async function estateOf(unit: Unit): Promise<UnitEstate> {
-  const { worker, moveId, record, connections } = unit
-  unit.notices ??= (await worker.require({ kind: 'session.notices', moveId })) as EngineNotice[]
+  const { record, connections } = unit
+  const notices = await noticesOf(unit, { last: false })
   // One who was told of another control block would have to know it in the other process, too. It comes of what leases and the operator do, who wait.
-  if (unit.notices.some(({ kind }) => kind === 'volume.replaced')) throw new Error('a volume was replaced meanwhile')
-  return { record, notices: unit.notices, connectionIds: connections.map(({ id }) => id) }
+  if (notices.some(({ kind }) => kind === 'volume.replaced')) throw new Error('a volume was replaced meanwhile')
+  return { record, notices, connectionIds: connections.map(({ id }) => id) }
+}
+
+/** What the storage engine has said to a session since it is at rest. Rejects when its worker is gone: nobody knows it then. */
+async function noticesOf({ worker, moveId }: Unit, { last }: { last: boolean }): Promise<EngineNotice[]> {
+  return (await worker.require({ kind: 'session.notices', moveId, last })) as EngineNotice[]
 }
