@@ -29,11 +29,11 @@ export class Inbox {
     return this.#unread
   }
 
-  /** Gives the PDU to the first who waits for it, or keeps it. */
-  deliver(pdu: ReceivedPdu): void {
+  /** Gives the PDU to the first who waits for it, or keeps it unless told otherwise. */
+  deliver(pdu: ReceivedPdu, { keep = true }: { keep?: boolean } = {}): void {
     const index = this.#waiting.findIndex(waiting => waiting.matches(pdu))
-    if (index < 0) this.#unread.push(pdu)
-    else this.#waiting.splice(index, 1)[0]!.resolve(pdu)
+    if (index >= 0) this.#waiting.splice(index, 1)[0]!.resolve(pdu)
+    else if (keep) this.#unread.push(pdu)
   }
 
   /** The first PDU that matches, now or later; PDUs that do not match stay. */

@@ -72,7 +72,7 @@ export class Initiator {
     this.longestSegment = session.agreed.targetMaxRecvDataSegmentLength
     wire.onPdu = pdu => {
       this.watch.see(pdu)
-      this.#answerPing(pdu)
+      return this.#answerPing(pdu)
     }
   }
 
@@ -283,12 +283,13 @@ export class Initiator {
     await this.wire.end(ending)
   }
 
-  /** A ping of the target that wants an answer gets one [7143 §11.19.1]. */
-  #answerPing(pdu: ReceivedPdu): void {
-    if (pdu.opcode !== Opcode.nopIn || pdu.initiatorTaskTag !== RESERVED_TAG) return
+  /** A ping of the target that wants an answer gets one [7143 §11.19.1]; it comes in whatever a test does when that takes half a minute. */
+  #answerPing(pdu: ReceivedPdu): 'dealt with' | undefined {
+    if (pdu.opcode !== Opcode.nopIn || pdu.initiatorTaskTag !== RESERVED_TAG) return undefined
     const { targetTransferTag, lun } = nopIn.decode(pdu.header)
-    if (targetTransferTag === RESERVED_TAG) return
+    if (targetTransferTag === RESERVED_TAG) return undefined
     this.request(nopOut, { immediate: true, initiatorTaskTag: RESERVED_TAG, targetTransferTag, lun })
+    return 'dealt with'
   }
 }
 

@@ -71,6 +71,39 @@ t.test('one PDU is corrupted, and only one', async t => {
   t.same(bytes.subarray(48), pdu)
 })
 
+t.test('what is sent together arrives as one piece', async t => {
+  const chunks: Buffer[] = []
+  const { address, received } = await peer(socket => socket.on('data', chunk => chunks.push(chunk as Buffer)))
+  const wire = await Wire.connect(address)
+  const answer = wire.together(() => {
+    for (let cmdSn = 1; cmdSn <= 3; cmdSn++) wire.send(nopOut.encode({ cmdSn }))
+    return 'sent'
+  })
+  t.equal(answer, 'sent')
+  await wire.end()
+  await received
+  t.same(
+    chunks.map(({ length }) => length),
+    [3 * 48],
+  )
+})
+
+t.test('what is dealt with goes to who waits for it, and is not kept', async t => {
+  const { address } = await peer(socket => {
+    for (let cmdSn = 1; cmdSn <= 3; cmdSn++) socket.write(nopOut.encode({ initiatorTaskTag: cmdSn }))
+    socket.end()
+  })
+  const wire = await Wire.connect(address)
+  wire.onPdu = ({ initiatorTaskTag }) => (initiatorTaskTag === 3 ? undefined : 'dealt with')
+  const second = wire.inbox.take({ what: 'second', matches: ({ initiatorTaskTag }) => initiatorTaskTag === 2 })
+  t.equal((await second).initiatorTaskTag, 2)
+  await wire.closed
+  t.same(
+    wire.inbox.unread.map(({ initiatorTaskTag }) => initiatorTaskTag),
+    [3],
+  )
+})
+
 t.test('who waits is told when the peer ends the connection, or nothing comes', async t => {
   let end = () => {}
   const enough = new Promise<void>(resolve => (end = resolve))

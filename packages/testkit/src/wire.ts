@@ -24,8 +24,8 @@ export class Wire {
   readonly inbox = new Inbox()
   /** Settles when the connection is over, with the reason as this side saw it. */
   readonly closed: Promise<string>
-  /** Called with every PDU before it reaches the inbox; what it throws ends the connection. */
-  onPdu: ((pdu: ReceivedPdu) => void) | undefined
+  /** Called with every PDU before it reaches the inbox; what it throws ends the connection. One that it has dealt with is not kept there. */
+  onPdu: ((pdu: ReceivedPdu) => 'dealt with' | undefined) | undefined
   /** Changes the bytes of the next PDU that is sent, and only of that one. */
   corruptNext: ((bytes: Buffer) => Buffer) | undefined
   readonly #socket: Socket
@@ -103,6 +103,16 @@ export class Wire {
     this.#socket.write(bytes.subarray(0, Math.max(0, after - before)), () => void this.end(ending))
   }
 
+  /** What `send` sends goes out as one piece: who receives it meets all of it, however slow this side is. */
+  together<T>(send: () => T): T {
+    this.#socket.cork()
+    try {
+      return send()
+    } finally {
+      this.#socket.uncork()
+    }
+  }
+
   /** Ends the connection as soon as `after` bytes in all have been sent. */
   cutAfter(after: number, ending: Ending): void {
     this.#cut = { after, ending }
@@ -129,8 +139,7 @@ export class Wire {
     try {
       this.#reader.push(chunk)
       for (let pdu = this.#reader.next(); pdu; pdu = this.#reader.next()) {
-        this.onPdu?.(pdu)
-        this.inbox.deliver(pdu)
+        this.inbox.deliver(pdu, { keep: this.onPdu?.(pdu) === undefined })
       }
     } catch (error) {
       this.#socket.destroy(error as Error)
