@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { Initiator, type LoginOptions, type PortalAddress } from '@scsipub/testkit'
-import { iqn, type Server } from '../harness/server.js'
+import { Initiator, type LoginOptions, type PortalAddress, type Wire } from '@scsipub/testkit'
+import { iqn, type LogLine, type Server } from '../harness/server.js'
 
 export const BLOCK = 512
 export const BLANK = iqn('blank')
@@ -97,6 +97,32 @@ export async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<T
     if (answer === wanted || performance.now() > end) return answer
     await setTimeout(20)
   }
+}
+
+/**
+ * Waits until the log has so many lines with that event, and gives all that it has of them. What a server has logged before it answers
+ * may still be read after the answer: it comes by another way.
+ */
+export async function untilLogged(server: Pick<Server, 'log'>, event: string, count = 1): Promise<LogLine[]> {
+  const lines = () => server.log.filter(line => line.event === event)
+  await until(`${count} × ${event} in the log`, () => lines().length >= count, { show: () => JSON.stringify(lines()) })
+  return lines()
+}
+
+const ESTABLISHED = '01'
+
+/**
+ * Whether the server has not closed its end of a connection, as the kernel has it at this moment: its FIN may come after an answer that was
+ * sent later on another connection.
+ */
+export function isHeldByServer({ port }: Pick<Server, 'port'>, { localPort }: Wire): boolean {
+  const ends = [port, localPort].map(number => number.toString(16).toUpperCase().padStart(4, '0'))
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .some(line => {
+      const [, local = '', remote = '', state] = line.trim().split(/\s+/)
+      return state === ESTABLISHED && local.endsWith(`:${ends[0]}`) && remote.endsWith(`:${ends[1]}`)
+    })
 }
 
 /** Lets the event loop take in everything that the kernel has ready by now, on all sockets. */

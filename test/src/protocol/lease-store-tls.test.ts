@@ -5,7 +5,7 @@ import { freePort, RedisServer, testFolder } from '@scsipub/testkit'
 import t, { type Test } from 'tap'
 import { CertificateAuthority } from '../harness/certificates.js'
 import { type Server, withServer } from '../harness/server.js'
-import { BLOCK, content, until } from './lab.js'
+import { BLOCK, content, until, untilLogged } from './lab.js'
 import { LEASE_CONFIG, logged, logIn, Tenant } from './lease-lab.js'
 
 const folder = testFolder(t)
@@ -57,9 +57,9 @@ await t.test('with its CA leases are kept there, over a restart of the server an
     await initiator.close()
     t.equal(await server.command('exists', `scsipub:1:leases:${lease.id}`), '1')
     await server.stop()
-    await until('the outage is told', () => logged(scsipub, 'state.unavailable').length === 1)
+    await untilLogged(scsipub, 'state.unavailable')
     await server.start()
-    await until('it is there again', () => logged(scsipub, 'state.available').length > 0)
+    await untilLogged(scsipub, 'state.available')
     await (await logIn(scsipub, lease)).close()
   })
   await withServer(t, { config: configOf('localhost'), env, dataDir }, async scsipub => {
@@ -79,7 +79,7 @@ for (const [title, ca] of [
   await t.test(`${title}: refused, and the log says so, once`, async t => {
     await redis(t, 'right')
     await withServer(t, { config: configOf('127.0.0.1'), env: { NODE_EXTRA_CA_CERTS: ca } }, async scsipub => {
-      await until('it is told', () => toldBy(scsipub).length > 0)
+      await untilLogged(scsipub, 'state.unavailable')
       t.match(toldBy(scsipub), [/^its certificate is signed by no authority that is trusted here \(see NODE_EXTRA_CA/])
       t.equal((await fetch(`${scsipub.api}/readyz`)).status, 503)
       t.notOk(JSON.stringify(scsipub.log).includes(PASSWORD))
@@ -105,10 +105,10 @@ await t.test('certificates that are changed under a running server: each fault i
       })
       t.equal(toldBy(scsipub).filter(line => why.test(line)).length, 1, 'once')
     }
+    const back = logged(scsipub, 'state.available').length
     await running.stop()
     await redis(t, 'right')
-    const back = logged(scsipub, 'state.available').length
-    await until('it is there again', () => logged(scsipub, 'state.available').length > back)
+    await untilLogged(scsipub, 'state.available', back + 1)
     await (await logIn(scsipub, lease)).close()
   })
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Initiator, LoginRefused, RedisServer, testFolder } from '@scsipub/testkit'
 import t from 'tap'
 import { type Server, withServer } from '../harness/server.js'
-import { BLOCK, content, until, withSession } from './lab.js'
+import { BLOCK, content, untilLogged, withSession } from './lab.js'
 import { LEASE_CONFIG, type Leased, logged, logIn, loginTo, Tenant } from './lease-lab.js'
 import { metricsOf } from './operator.js'
 
@@ -63,8 +63,8 @@ await t.test(
       t.same(await again.read(1, 1), content(BLOCK, 2))
       await again.close()
       await (await patientLogin(server, other)).close()
+      t.equal((await untilLogged(server, 'state.available')).length, 1)
       t.equal(logged(server, 'state.unavailable').length, 1, 'it is said once')
-      t.equal(logged(server, 'state.available').length, 1)
       t.equal((await metricsOf(server)).get('scsipub_state_store_up'), 1)
     })
   },
@@ -82,13 +82,13 @@ await t.test(
       const initiator = await logIn(server, leases[1]!)
       await initiator.write(0, content(BLOCK, 1))
       await initiator.close()
-      await until('it is suspended', () => logged(server, 'session.ended').length === 1)
+      await untilLogged(server, 'session.ended')
     })
     const [damaged, whole] = leases as [Leased, Leased]
     await redis.command('set', `scsipub:1:leases:${damaged.id}`, '{')
     await withServer(t, { config, dataDir }, async server => {
       t.equal(await statusOf(logIn(server, damaged)), 0x0300)
-      t.match(logged(server, 'lease.refused'), [{ leaseId: damaged.id, why: /damaged/ }])
+      t.match(await untilLogged(server, 'lease.refused'), [{ leaseId: damaged.id, why: /damaged/ }])
       const initiator = await logIn(server, whole)
       t.same(await initiator.read(0, 1), content(BLOCK, 1))
       await initiator.close()

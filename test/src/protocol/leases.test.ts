@@ -6,10 +6,12 @@ import { status } from '@scsipub/scsi'
 import { cdb, Initiator, LoginRefused, persistentReserveOut, prOut, readKeys, readReservation } from '@scsipub/testkit'
 import t from 'tap'
 import { type Server, withServer } from '../harness/server.js'
-import { BLOCK, content, eventually, portal, until, withSession } from './lab.js'
+import { BLOCK, content, eventually, portal, until, untilLogged, withSession } from './lab.js'
 import { LEASE_CONFIG, type Leased, logged, logIn, loginTo, MIB, Tenant } from './lease-lab.js'
 
 const KEY = 0xa1
+/** Enough for a login to a lease that was just made. */
+const TTL_S = 10
 const WRITE_EXCLUSIVE = 1
 const config = LEASE_CONFIG
 const node = { initiatorName: 'iqn.2025-01.test:node', isid: Buffer.from('00023d000001', 'hex') }
@@ -95,7 +97,7 @@ for (const ending of ['stopped', 'killed'] as const) {
         const reserve = { key: KEY, type: WRITE_EXCLUSIVE }
         t.equal((await persistentReserveOut(initiator, prOut.reserve, reserve)).status, status.good)
       })
-      await until('it is suspended', () => logged(server, 'session.ended').length === 1)
+      await untilLogged(server, 'session.ended')
       await withSession(server, loginTo(lease, node), async initiator => {
         t.same(await initiator.read(0, 8), content(8 * BLOCK, 1), 'after a logout')
         t.same(await readReservation(initiator), { key: KEY, scope: 0, type: WRITE_EXCLUSIVE })
@@ -120,19 +122,22 @@ for (const ending of ['stopped', 'killed'] as const) {
 await t.test('a lease that nobody uses goes with its time, one in use does not, and its space is free', async t => {
   await withServer(t, { config }, async server => {
     const tenant = await Tenant.make(server)
-    const body = { luns: [{ size_bytes: MIB }], ttl_seconds: 2 }
+    const body = { luns: [{ size_bytes: MIB }], ttl_seconds: TTL_S }
     const [used, unused] = [await tenant.lease(server, body), await tenant.lease(server, body)]
     const folder = ({ id }: Leased) => join(server.dataDir, 'volumes', `lease_${id}.lun0`)
-    const initiator = await logIn(server, used)
     t.ok(existsSync(folder(unused)))
-    await until('it is evicted', () => logged(server, 'lease.gone').length === 1)
+    const initiator = await logIn(server, used)
+    const overMs = Date.now() + TTL_S * 1000
+    await untilLogged(server, 'lease.gone')
+    await until('the time of the one in use would be over', () => Date.now() > overMs)
+    t.match(logged(server, 'lease.gone'), [{ leaseId: unused.id }])
     t.match(logged(server, 'lease.expiring'), [{ leaseId: unused.id }], 'after a warning')
     t.notOk(existsSync(folder(unused)))
     t.equal(await outcome(server, loginTo(unused)), 0x0203)
     t.match(await tenant.show(server, used), { state: 'attached' })
     await initiator.write(0, content(BLOCK, 1))
     await initiator.close()
-    await until('the other one too', () => logged(server, 'lease.gone').length === 2)
+    await untilLogged(server, 'lease.gone', 2)
     t.notOk(existsSync(folder(used)))
     t.equal(await tenant.show(server, used), undefined)
   })

@@ -4,7 +4,7 @@ import { Initiator, identityKeys, transit } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
 import { talk, USER } from './chap-lab.js'
-import { portal, withSession } from './lab.js'
+import { portal, untilLogged, withSession } from './lab.js'
 
 const luns = [{ sizeBytes: 4 << 20 }]
 
@@ -34,7 +34,7 @@ t.test('redirected logins', async t => {
               await login.wire.closed
             })
           }
-          const moved = first.log.find(({ event }) => event === 'login.redirected')
+          const [moved] = await untilLogged(first, 'login.redirected')
           t.match(moved, { target: iqn('far'), status: '0101' })
         })
 

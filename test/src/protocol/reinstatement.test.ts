@@ -5,7 +5,7 @@ import { RESERVED_TAG } from '@scsipub/iscsi'
 import { cdb, Initiator, identityKeys, LoginRefused, LoginTalk, randomIsid, transit, Wire } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
-import { BLANK, BLOCK, content, portal, takeInWhatIsThere } from './lab.js'
+import { BLANK, BLOCK, content, isHeldByServer, portal, takeInWhatIsThere } from './lab.js'
 
 const SHARED = iqn('shared')
 const config = { workers: 2, targets: [{ name: 'shared', auth: 'none', luns: [{ sizeBytes: 1 << 20 }] }] }
@@ -26,11 +26,11 @@ await withServer(t, { config }, async server => {
         const wire = await Wire.connect(portal(server))
         const talk = new LoginTalk(wire, { isid })
         await talk.ask(transit(0, 1), { ...identityKeys({ target: BLANK }), AuthMethod: 'None' })
-        t.notOk(old.wire.over, 'the old one lives until the last request')
+        t.ok(isHeldByServer(server, old.wire), 'the old one lives until the last request')
         await wire.end()
         const next = await login({ isid })
-        await takeInWhatIsThere()
-        t.ok(old.wire.over, `round ${round}`)
+        t.notOk(isHeldByServer(server, old.wire), `round ${round}`)
+        await old.wire.closed
         t.not(next.tsih, 0)
         t.same((await next.execute(cdb.testUnitReady())).sense, '6/29/07', 'the loss of the nexus is told [SAM-5 §6.3]')
         t.equal((await next.execute(cdb.testUnitReady())).status, 0, 'once')
