@@ -1,6 +1,7 @@
 // EXTENDED COPY on the wire [SPC-4 §5.17, §6.5]: what it copies, what it may not reach, how it fails, and how it is stopped.
 
 import { TaskManagementFunction as Fn, TaskManagementStatus as Status } from '@scsipub/iscsi'
+import { MAX_CONCURRENT_COPIES } from '@scsipub/scsi'
 import {
   type CommandResult,
   type CopySegment,
@@ -236,11 +237,14 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
     await withSession(server, { target: SHARED }, async initiator => {
       const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
       // Sent together, so that all the others find the first one under way.
-      const tag = begin(initiator, copyList(units, long, 77))
-      const told = initiator.executeRead(copyCdb.copyStatus(77), 255)
-      const details = initiator.executeRead(copyCdb.failureDetails(77), 255)
-      const again = copy(initiator, units, [{ blocks: 1, sourceLba: 0, destinationLba: 0 }], 77)
-      await initiator.ping()
+      const { tag, told, details, again, pinged } = initiator.wire.together(() => ({
+        tag: begin(initiator, copyList(units, long, 77)),
+        told: initiator.executeRead(copyCdb.copyStatus(77), 255),
+        details: initiator.executeRead(copyCdb.failureDetails(77), 255),
+        again: copy(initiator, units, [{ blocks: 1, sourceLba: 0, destinationLba: 0 }], 77),
+        pinged: initiator.ping(),
+      }))
+      await pinged
       t.equal((await told).data[4], 0x00, 'in progress')
       t.equal((await details).sense, '5/24/00', 'not failed yet')
       t.equal((await again).sense, '5/00/16')
@@ -253,8 +257,11 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
       const parameters = await initiator.executeRead(copyCdb.operatingParameters(), 255)
       const most = parameters.data.readUInt16BE(34)
       const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
-      for (let index = 0; index < most; index++) begin(initiator, copyList(units, long))
-      t.equal((await copy(initiator, units, long)).status, 0x08)
+      const oneMore = initiator.wire.together(() => {
+        for (let index = 0; index < most; index++) begin(initiator, copyList(units, long))
+        return copy(initiator, units, long)
+      })
+      t.equal((await oneMore).status, 0x08)
       t.equal(await initiator.manageTask(Fn.abortTaskSet), Status.functionComplete)
       t.equal((await copy(initiator, units, [])).status, 0)
     })
@@ -265,8 +272,11 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
     async t => {
       await withSession(server, { target: SHARED }, async initiator => {
         const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
-        const tag = begin(initiator, copyList(units, long, 4))
-        t.equal(await initiator.manageTask(Fn.abortTask, { referencedTaskTag: tag }), Status.functionComplete)
+        const aborted = initiator.wire.together(() => {
+          const tag = begin(initiator, copyList(units, long, 4))
+          return initiator.manageTask(Fn.abortTask, { referencedTaskTag: tag })
+        })
+        t.equal(await aborted, Status.functionComplete)
         const status = await initiator.executeRead(copyCdb.copyStatus(4), 255)
         t.equal(status.data[4], 0x02)
         const done = status.data.toString('hex', 5)
@@ -290,13 +300,14 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
       await withSession(server, { target: SHARED }, async initiator => {
         await withSession(server, { target: SHARED }, async other => {
           const units = [await unitOf(initiator, 0), await unitOf(initiator, 1)]
-          // Several share the thread, so that each takes longer.
-          const tags = [4, 5, 6, 7].map(list => begin(initiator, copyList(units, long, list)))
+          // As many as there may be share the thread, so that they take half a minute.
+          const lists = Array.from({ length: MAX_CONCURRENT_COPIES }, (_, index) => index + 4)
+          const tags = lists.map(list => begin(initiator, copyList(units, long, list)))
           await initiator.ping() // they have begun
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 1 }), Status.functionComplete)
           for (const tag of tags) t.equal((await initiator.collect(tag)).sense, 'a/0d/01')
           await initiator.execute(cdb.testUnitReady(), 1)
-          for (const list of [8, 9, 10, 11]) begin(initiator, copyList(units, long, list))
+          for (const list of lists) begin(initiator, copyList(units, long, list + lists.length))
           await initiator.ping()
           t.equal(await other.manageTask(Fn.logicalUnitReset, { lun: 0 }), Status.functionComplete, 'the unit itself')
           t.equal((await initiator.executeRead(cdb.testUnitReady(), 0)).sense, '6/29/03')

@@ -31,6 +31,8 @@ const target = LAB
 const KIND = { blockBytes: 512, readOnly: false, removable: false, thin: true }
 const ISID = Buffer.from('80a1b2c3d4e5', 'hex')
 const OVERWRITE = sanitizeAction.overwrite
+/** Over a disk of 64 MiB, each takes a second. */
+const PASSES = 16
 
 const said = ({ sense, status }: CommandResult) => sense ?? status
 const attention = async (initiator: Initiator, lun = 0) => said(await initiator.execute(cdb.testUnitReady(), lun))
@@ -240,7 +242,7 @@ await withMovingServer(t, async server => {
 
   await t.test('a SANITIZE is answered when it has ended, wherever its session is by then [SBC-3 §4.11.2]', async t => {
     await withSession(server, { target }, async initiator => {
-      const list = overwriteList(8, content(BLOCK, 6))
+      const list = overwriteList(PASSES, content(BLOCK, 6))
       const command = provisioningCdb.sanitize(OVERWRITE, { parameterListLength: list.length })
       const tag = initiator.beginWrite(command, list, { lun: 1 })
       t.equal(await attention(initiator, 0), status.good)

@@ -171,7 +171,8 @@ await withEmbeddedServer(t, { targets, workers: 3 }, async server => {
       t.equal((await write()).status, status.good)
 
       const own = copy(8)
-      const others = [copy(6), copy(0)]
+      // So many that they are under way for long.
+      const others = [copy(6), ...Array.from({ length: 12 }, () => copy(0))]
       await initiator.ping()
       await server.changeDisks(LAB, { remove: [8] })
       t.equal((await initiator.collect(own, list)).sense, GONE, 'a copy that was asked of it')

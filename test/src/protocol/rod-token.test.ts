@@ -199,13 +199,14 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
     async t => {
       let token = ZERO_TOKEN
       await withSession(server, { target: SHARED }, async initiator => {
+        await until('the tokens of the sessions before are gone', () => tokenFiles(server).length === 0)
         const deleted = await tokenFor(initiator, [[0, 8]])
+        t.equal(tokenFiles(server).length, 1)
         t.equal((await writeUsing(initiator, deleted, [[8, 8]], { deleteToken: true })).status, 0)
         t.equal((await writeUsing(initiator, deleted, [[8, 8]])).sense, '5/23/09')
         t.same(tokenFiles(server), [])
 
         const expired = await tokenFor(initiator, [[0, 8]], { timeoutS: 1 })
-        t.equal(tokenFiles(server).length, 1)
         await until('the token expires', () => tokenFiles(server).length === 0)
         t.equal((await writeUsing(initiator, expired, [[8, 8]])).sense, '5/23/07')
 
@@ -231,9 +232,11 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
       await initiator.write(100_000, data)
       // Sent together, so that what comes second finds the copy under way.
       const list = populateList(whole, { immediate: true })
-      const good = initiator.beginWrite(copyCdb.populateToken(6, list.length), list)
-      const onItsWay = information(initiator, 6)
-      const second = populate(initiator, [[0, 1]], { listIdentifier: 6 })
+      const { good, onItsWay, second } = initiator.wire.together(() => ({
+        good: initiator.beginWrite(copyCdb.populateToken(6, list.length), list),
+        onItsWay: information(initiator, 6),
+        second: populate(initiator, [[0, 1]], { listIdentifier: 6 }),
+      }))
       t.equal((await initiator.collect(good, list)).status, 0)
       t.match(await onItsWay, { operationStatus: IN_BACKGROUND, token: undefined })
       t.equal((await second).sense, '5/00/16', 'the identifier is taken')
@@ -260,8 +263,11 @@ await withServer(t, { config, images: { photo: content(MIB, 42) } }, async serve
         await until('the tokens of the sessions before are gone', () => tokenFiles(server).length === 0)
         const list = populateList([[0, (64 * MIB) / BLOCK]], { immediate: true })
         for (const fn of [Fn.abortTaskSet, Fn.logicalUnitReset]) {
-          const good = initiator.beginWrite(copyCdb.populateToken(1, list.length), list)
-          t.equal(await initiator.manageTask(fn), Status.functionComplete)
+          const { good, ended } = initiator.wire.together(() => ({
+            good: initiator.beginWrite(copyCdb.populateToken(1, list.length), list),
+            ended: initiator.manageTask(fn),
+          }))
+          t.equal(await ended, Status.functionComplete)
           t.same(tokenFiles(server), [])
           t.equal((await initiator.collect(good, list)).status, 0)
           const told = await initiator.executeRead(copyCdb.tokenInformation(1), 1024)
