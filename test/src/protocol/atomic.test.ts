@@ -93,9 +93,10 @@ await withServer(t, { config }, async server => {
     async t => {
       const ROUNDS = 150
       const LBA = 64
-      const increment = async (initiator: Initiator): Promise<number> => {
+      /** `known`: what the blocks held a moment ago. */
+      const increment = async (initiator: Initiator, known?: Buffer): Promise<number> => {
         for (let tries = 1; ; tries++) {
-          const old = await initiator.read(LBA, 2)
+          const old = tries === 1 && known ? known : await initiator.read(LBA, 2)
           const next = Buffer.from(old)
           next.writeUInt32LE(old.readUInt32LE(700) + 1, 700)
           const result = await initiator.executeWrite(compareAndWrite(LBA, 2), Buffer.concat([old, next]))
@@ -107,15 +108,17 @@ await withServer(t, { config }, async server => {
         await withSession(server, { target: SHARED }, async second => {
           await first.write(LBA, Buffer.alloc(2 * BLOCK))
           const count = async (initiator: Initiator) => {
-            let tries = 0
-            for (let round = 0; round < ROUNDS; round++) tries += await increment(initiator)
+            // Both begin with the same, so that they meet at least once.
+            let tries = await increment(initiator, Buffer.alloc(2 * BLOCK))
+            for (let round = 1; round < ROUNDS; round++) tries += await increment(initiator)
             return tries
           }
-          const began = performance.now()
           const tries = await Promise.all([count(first), count(second)])
           t.equal((await second.read(LBA, 2)).readUInt32LE(700), 2 * ROUNDS)
           t.ok(tries[0] + tries[1] > 2 * ROUNDS, 'they did meet', { tries })
-          t.ok(performance.now() - began < 60_000, 'in time')
+          t.ok(tries[0] + tries[1] <= 4 * ROUNDS, 'each increment makes one try of the other one fail at most', {
+            tries,
+          })
         })
       })
     },
@@ -184,16 +187,17 @@ await withServer(t, { config }, async server => {
 
   await t.test('a READ sees all of a WRITE ATOMIC or nothing of it [SBC-4 §4.29]', async t => {
     const BLOCKS = 256
+    const STATES = 3
     await withSession(server, { target: SHARED }, async writer => {
       await withSession(server, { target: SHARED }, async reader => {
         await writer.write(0, Buffer.alloc(BLOCKS * BLOCK))
+        const seen = new Set<number>()
         let writing = true
         const write = async () => {
-          for (let fill = 1; fill <= 60; fill++)
-            t.match(await writer.executeWrite(writeAtomic(0, BLOCKS), Buffer.alloc(BLOCKS * BLOCK, fill)), GOOD)
+          for (let fill = 1; fill <= 60 || seen.size <= STATES; fill++)
+            t.match(await writer.executeWrite(writeAtomic(0, BLOCKS), Buffer.alloc(BLOCKS * BLOCK, fill & 0xff)), GOOD)
           writing = false
         }
-        const seen = new Set<number>()
         const read = async () => {
           while (writing) {
             const found = await reader.read(0, BLOCKS)
@@ -203,7 +207,7 @@ await withServer(t, { config }, async server => {
           }
         }
         await Promise.all([write(), read()])
-        t.ok(seen.size > 3, `${seen.size} states were seen`)
+        t.ok(seen.size > STATES, `${seen.size} states were seen`)
       })
     })
   })
@@ -213,14 +217,17 @@ await withServer(t, { config }, async server => {
       await withSession(server, { target: SHARED }, async other => {
         const data = Buffer.alloc(64 * BLOCK, 1)
         let done = false
+        let [slowest, longestRound, count] = [0, 0, 0]
+        const end = performance.now() + 60_000
         const storm = async () => {
-          for (let round = 0; round < 12; round++) {
+          for (let round = 0; round < 12 || (count < 3 && performance.now() < end); round++) {
+            const began = performance.now()
             const tags = Array.from({ length: 8 }, () => busy.beginWrite(orWrite(128, 64), data))
             for (const tag of tags) t.equal((await busy.collect(tag, data)).status, 0)
+            longestRound = Math.max(longestRound, performance.now() - began)
           }
           done = true
         }
-        let [slowest, count] = [0, 0]
         const ordinary = async () => {
           while (!done) {
             const began = performance.now()
@@ -232,7 +239,8 @@ await withServer(t, { config }, async server => {
         }
         await Promise.all([storm(), ordinary()])
         t.ok(count >= 3, `${count} writes and reads beside it`)
-        t.ok(slowest < 4_000, `the slowest took ${Math.round(slowest)} ms`)
+        // Both stand still when the machine does.
+        t.ok(slowest < 4_000 + 4 * longestRound, `${Math.round(slowest)} ms beside ${Math.round(longestRound)} ms`)
       })
     })
   })

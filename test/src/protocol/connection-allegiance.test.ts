@@ -234,7 +234,7 @@ await withServer(t, { config: { workers: 2 } }, async server => {
           t.ok((await quick.read(at, 8)).equals(data.subarray(at * BLOCK, (at + 8) * BLOCK)))
         }
         slow.wire.goOnReading()
-        t.ok((await slow.collect(tag, undefined, 30_000)).data.equals(data))
+        t.ok((await slow.collect(tag)).data.equals(data))
       })
     },
   )

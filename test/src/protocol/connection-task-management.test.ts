@@ -13,7 +13,7 @@ import { cdb, type Initiator } from '@scsipub/testkit'
 import t from 'tap'
 import { withServer } from '../harness/server.js'
 import { answered, r2tFor, withConnections } from './connections.js'
-import { BLOCK, content } from './lab.js'
+import { BLOCK, content, until } from './lab.js'
 
 const SOLICITED = { keys: { InitialR2T: 'Yes', ImmediateData: 'No' } }
 const RESERVED = 0xffffffff
@@ -145,6 +145,7 @@ await withServer(t, { config: { workers: 2 } }, async server => {
         for (let count = 0; count < 8; count++)
           t.equal((await b.takeReject()).reason, RejectReason.immediateCommandReject)
         a.request(nopOut, { targetTransferTag: RESERVED, cmdSn: a.cmdSn - 1 })
+        await until('the others are answered', () => b.wire.inbox.unread.length >= 32)
         await b.ping()
         t.equal(b.wire.inbox.unread.length, 32)
       })

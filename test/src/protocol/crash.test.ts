@@ -4,10 +4,12 @@ import { setTimeout } from 'node:timers/promises'
 import { cdb, Initiator } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
-import { BLOCK, content, portal, withSession } from './lab.js'
+import { BLOCK, content, portal, until, withSession } from './lab.js'
 import { metricsOf } from './operator.js'
 
 const ROUNDS = 4
+/** At least so many in each round. */
+const WRITES = 60
 const PLACES = 256
 const PLACE_BLOCKS = 8
 const config = { targets: [{ name: 'kept', auth: 'none', luns: [{ sizeBytes: 4 << 20 }, { image: 'base' }] }] }
@@ -77,11 +79,13 @@ await t.test('after kill -9 under writes, every answered write is there, round a
       run.killed = false
       const writers = await Promise.all(luns.map(() => Initiator.login(portal(server), { target: iqn('kept') })))
       const writing = writers.map((initiator, lun) => writeOn(initiator, lun, luns[lun] ?? [], run))
+      const before = run.seed
       await setTimeout(150 + 100 * round)
+      await until('some writes', () => run.seed > before + WRITES)
       run.killed = true
       await server.kill()
       await Promise.all(writing)
     })
   }
-  t.ok(run.seed > 200, `${run.seed} writes were begun`)
+  t.ok(run.seed > ROUNDS * WRITES, `${run.seed} writes were begun`)
 })

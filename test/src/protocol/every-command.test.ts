@@ -20,6 +20,7 @@ const CHECK_CONDITION = 2
 const CONDITION_MET = 4
 const RESERVATION_CONFLICT = 0x18
 const SANITIZE_IN_PROGRESS = '2/04/1b'
+const DEADLINE_MS = 60_000
 
 const ACTIONS = Array.from({ length: 32 }, (_, action) => action)
 /** Where SERVICE ACTION is, as a field pointer: in the CDB, with a bit pointer, bit 4 of byte 1 [SPC-4 §4.5.2.4.2]. */
@@ -64,7 +65,7 @@ async function supportOf(initiator: Initiator, opcode: number, action: number): 
 
 /** What a command comes to once unit attentions are told and a sanitize operation of a command before it is over. */
 async function settled(send: () => Promise<CommandResult>): Promise<CommandResult> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (const end = performance.now() + DEADLINE_MS; performance.now() < end; ) {
     const result = await send()
     if (result.sense === SANITIZE_IN_PROGRESS) await setTimeout(20)
     else if (!result.sense?.startsWith('6/')) return result

@@ -26,8 +26,8 @@ const targets = [
 export interface MovingServer extends EmbeddedServer {
   /** Has every session go to the other worker, as often as it takes; the pauses in ms. */
   moveAll(): Promise<number[]>
-  /** Has all sessions go to and fro for as long as `use` takes; how often. */
-  restless(use: () => Promise<void>): Promise<number>
+  /** Has all sessions go to and fro for as long as `use` takes, which may ask how often they have gone; how often in all. */
+  restless(use: (moved: () => number) => Promise<void>): Promise<number>
 }
 
 /** Starts a server with two session workers and gives it to `use`. */
@@ -44,7 +44,7 @@ export async function withMovingServer(t: Test, use: (server: MovingServer) => P
   })
 }
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 const RESTLESS_BOUND_MS = 50
 const ENDED = { outcome: 'busy', why: 'it has ended' }
 
@@ -73,7 +73,7 @@ function lost(server: EmbeddedServer, session: number, why: string): Error {
   return new Error(`session ${session} is ${why} ${JSON.stringify(said)}`)
 }
 
-async function restless(server: EmbeddedServer, use: () => Promise<void>): Promise<number> {
+async function restless(server: EmbeddedServer, use: (moved: () => number) => Promise<void>): Promise<number> {
   let over = false
   let moved = 0
   const wander = async () => {
@@ -89,7 +89,7 @@ async function restless(server: EmbeddedServer, use: () => Promise<void>): Promi
   }
   const wandering = wander()
   try {
-    await use()
+    await use(() => moved)
   } finally {
     over = true
     await wandering

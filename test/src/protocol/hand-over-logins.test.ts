@@ -89,9 +89,9 @@ await withMovingServer(t, async server => {
 
   await t.test('logins and logouts by the dozen while everything goes to and fro', async t => {
     let count = 0
-    const moved = await server.restless(async () => {
+    const moved = await server.restless(async moved => {
       const lanes = Array.from({ length: 4 }, async (_, lane) => {
-        for (let turn = 0; turn < 16; turn++) {
+        for (let turn = 0; turn < 16 || moved() === 0; turn++) {
           const chap = { ...CHAP, mutual: MUTUAL }
           // Without a security stage one request asks the supervisor for everything, one question after the other.
           const options = lane % 2 === 0 ? { target: SECRET, chap } : { target: LAB, skipSecurity: true }
@@ -105,7 +105,7 @@ await withMovingServer(t, async server => {
       })
       await Promise.all(lanes)
     })
-    t.equal(count, 64)
+    t.ok(count >= 64, `${count} logins`)
     t.ok(moved > 0, `${moved} moves`)
   })
 

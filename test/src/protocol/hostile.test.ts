@@ -143,17 +143,22 @@ await withServer(t, { config: { workers: 2 } }, async server => {
   })
 
   await t.test('200 half-open connections do not keep a real login waiting for a second', async t => {
+    const quickest = async () => {
+      const took: number[] = []
+      for (let round = 0; round < 5; round++) {
+        const start = performance.now()
+        await withSession(server, {}, async initiator => {
+          t.equal((await initiator.read(0, 1)).length, BLOCK)
+        })
+        took.push(performance.now() - start)
+      }
+      return Math.min(...took)
+    }
+    const alone = await quickest()
     const idle = await Promise.all(Array.from({ length: 200 }, connect))
     for (const [index, wire] of idle.entries()) if (index % 2 === 0) wire.sendRaw(Buffer.from([0x43, 0x87]))
-    const took: number[] = []
-    for (let round = 0; round < 5; round++) {
-      const start = performance.now()
-      await withSession(server, {}, async initiator => {
-        t.equal((await initiator.read(0, 1)).length, BLOCK)
-      })
-      took.push(performance.now() - start)
-    }
-    t.ok(Math.min(...took) < 1000, `${took.join(' ')} ms`)
+    const among = await quickest()
+    t.ok(among < alone + 1000, `${among} ms, and ${alone} ms without them`)
     await Promise.all(idle.map(wire => wire.end('reset')))
     await untilNoMoreThan(server, before)
   })
@@ -174,7 +179,7 @@ await withServer(t, { config: { workers: 2 } }, async server => {
       `${(residentBytes(server) - memory) >> 20} MiB for 192 that were asked for`,
     )
     initiator.wire.goOnReading()
-    for (const tag of tags) t.ok((await initiator.collect(tag, undefined, 30_000)).data.equals(data))
+    for (const tag of tags) t.ok((await initiator.collect(tag, undefined, 120_000)).data.equals(data))
     await initiator.close()
     await untilNoMoreThan(server, before)
   })

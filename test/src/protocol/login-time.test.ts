@@ -7,8 +7,8 @@ import { withServer } from '../harness/server.js'
 import { BLANK, holdings, portal, untilNoMoreThan, withSession } from './lab.js'
 
 const LOGIN_MS = 15_000
-/** The server's timers are not exact, and the machine may be busy. */
-const TOLERANCE_MS = 15_000
+/** The server's timers are not exact, and the machine may be busy: that it ends is what counts. */
+const TOLERANCE_MS = 60_000
 
 await withServer(t, {}, async server => {
   // The first sessions open what stays open: both workers have to have had one.
@@ -31,12 +31,12 @@ await withServer(t, {}, async server => {
 
   await t.test('a login that is not over after 15 s is closed', async t => {
     const closings = Object.entries(dawdlers).map(async ([title, dawdle]) => {
+      const start = performance.now() // before the server's clock begins
       const wire = await Wire.connect(portal(server))
-      const start = performance.now()
       await dawdle(wire)
       await wire.closed
       const tookMs = performance.now() - start
-      t.ok(tookMs > LOGIN_MS - 1000 && tookMs < LOGIN_MS + TOLERANCE_MS, `${title}: ${tookMs} ms`)
+      t.ok(tookMs > LOGIN_MS - 100 && tookMs < LOGIN_MS + TOLERANCE_MS, `${title}: ${tookMs} ms`)
       t.same(wire.inbox.unread, [], 'without an answer')
     })
     await Promise.all(closings)

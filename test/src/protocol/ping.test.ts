@@ -5,8 +5,8 @@ import t from 'tap'
 import { withServer } from '../harness/server.js'
 import { withSession } from './lab.js'
 
-/** The target pings after 30 s of silence, and looks every 5 s. */
-const PING_WITHIN_MS = 40_000
+/** The target pings after 30 s of silence, and looks every 5 s; it and the machine may have other things to do. */
+const PING_WITHIN_MS = 90_000
 
 await withServer(t, {}, async server => {
   await t.test(

@@ -84,6 +84,7 @@ await withServer(t, { config }, async server => {
           await end(holder)
         })
         t.equal(await eventually(() => statusOf(other, reserve6), status.good), status.good)
+        t.equal(await statusOf(other, release6), status.good)
       })
     })
   }
@@ -112,6 +113,7 @@ await withServer(t, { config }, async server => {
         t.equal((await other!.execute(cdb.testUnitReady())).sense, '6/29/03')
         t.equal(await statusOf(other!, reserve6), status.good)
         t.equal(await statusOf(holder!, cdb.testUnitReady()), status.reservationConflict)
+        t.equal(await statusOf(other!, release6), status.good)
       })
     })
   }

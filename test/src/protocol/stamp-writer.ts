@@ -8,7 +8,7 @@ import { BLOCK, content } from './lab.js'
 
 /** What a write that ended with CHECK CONDITION may be tried again after: it was not done. */
 const UNIT_ATTENTION = /^6\//
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 60_000
 
 /** The block of write number n, from 1 on. */
 export function blockOf(n: number): Buffer {
@@ -42,7 +42,7 @@ export class StampWriter {
     this.#work = this.#write()
   }
 
-  /** Waits until write number n is acknowledged. @throws Error when a write has failed, or after 30 s */
+  /** Waits until write number n is acknowledged. @throws Error when a write has failed, or after a minute */
   async until(n: number): Promise<void> {
     const end = performance.now() + DEADLINE_MS
     while (this.acknowledged < n) {
