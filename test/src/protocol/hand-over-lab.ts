@@ -45,7 +45,9 @@ export async function withMovingServer(t: Test, use: (server: MovingServer) => P
 }
 
 const PATIENCE_MS = 60_000
+/** Longer each time that nothing has moved, lest nothing ever does. */
 const RESTLESS_BOUND_MS = 50
+const LONGEST_BOUND_MS = 2000
 const ENDED = { outcome: 'busy', why: 'it has ended' }
 
 /** Where every session should go. */
@@ -76,12 +78,14 @@ function lost(server: EmbeddedServer, session: number, why: string): Error {
 async function restless(server: EmbeddedServer, use: (moved: () => number) => Promise<void>): Promise<number> {
   let over = false
   let moved = 0
+  let boundMs = RESTLESS_BOUND_MS
   const wander = async () => {
     while (!over) {
       for (const { session, to } of wanted(server)) {
         // It may have ended by now, or be busy.
-        const { outcome, why } = await server.workers.move(session, to, RESTLESS_BOUND_MS).catch(() => ENDED)
+        const { outcome, why } = await server.workers.move(session, to, boundMs).catch(() => ENDED)
         if (outcome === 'moved') moved++
+        boundMs = outcome === 'moved' ? RESTLESS_BOUND_MS : Math.min(2 * boundMs, LONGEST_BOUND_MS)
         if (outcome === 'dropped') throw lost(server, session, `dropped: ${why}`)
       }
       await setTimeout(1)
