@@ -12,7 +12,8 @@ import {
   type VolumeSpec,
 } from '@scsipub/contract'
 import { dup } from '@scsipub/posix'
-import t from 'tap'
+import { testFolder } from '@scsipub/testkit'
+import t, { type Test } from 'tap'
 import { type AttachedWorker, Engine, type InheritedEngine } from './engine.js'
 import { createLog } from './log.js'
 
@@ -33,8 +34,8 @@ function linkOf(fd: number): string | undefined {
   }
 }
 
-function start(dataDir: string, inherited?: InheritedEngine): Engine {
-  return new Engine({
+function start(t: Test, dataDir: string, inherited?: InheritedEngine): Engine {
+  const engine = new Engine({
     entry: ENGINE,
     dataDir,
     logLevel: 'silent',
@@ -42,6 +43,8 @@ function start(dataDir: string, inherited?: InheritedEngine): Engine {
     inherited,
     onFailure: why => void failures.push(why),
   })
+  t.teardown(() => engine.terminate())
+  return engine
 }
 
 /** A worker that asks, and goes on with the port to another engine. */
@@ -77,8 +80,8 @@ const compareAndWrite = (volumeId: string, from: number, to: number, operationId
   }) as const
 
 t.test('another process goes on with volumes, anonymous ones too, reservations and the data directory', async t => {
-  const dataDir = t.testdir()
-  const old = start(dataDir)
+  const dataDir = testFolder(t)
+  const old = start(t, dataDir)
   const disk = await old.ask({ kind: 'volume.open', spec: spec('disk', 'persistent') })
   const scratch = await old.ask({ kind: 'volume.open', spec: spec('scratch', 'ephemeral') })
   const host = await worker(old, 0)
@@ -93,7 +96,7 @@ t.test('another process goes on with volumes, anonymous ones too, reservations a
 
   const { state, lockFd } = await old.export()
   const waiting = host.ask(compareAndWrite('disk', 5, 6, 0.3))
-  const next = start(dataDir, { state: deserialize(serialize(state)), lockFd: dup(lockFd) })
+  const next = start(t, dataDir, { state: deserialize(serialize(state)), lockFd: dup(lockFd) })
   const same = ({ spec, identity }: VolumeDescriptor) => ({ spec, identity })
   const again = await next.ask({ kind: 'volume.reopen', volumeId: 'disk' })
   t.same(same(again), same(disk))
@@ -114,12 +117,12 @@ t.test('another process goes on with volumes, anonymous ones too, reservations a
 })
 
 t.test('the data directory is held while an engine is replaced, and free when the server has closed it', async t => {
-  const dataDir = t.testdir()
-  const engine = start(dataDir)
+  const dataDir = testFolder(t)
+  const engine = start(t, dataDir)
   await engine.ask({ kind: 'engine.ping' })
   const { lockFd } = await engine.export()
   t.equal(linkOf(lockFd), join(dataDir, 'lock'))
-  const other = start(dataDir)
+  const other = start(t, dataDir)
   await t.rejects(other.ask({ kind: 'engine.ping' }), { message: /another server uses it/ })
   t.match(failures.splice(0), [/another server uses it/])
   await other.terminate()
@@ -127,7 +130,7 @@ t.test('the data directory is held while an engine is replaced, and free when th
   await engine.ask({ kind: 'engine.ping' })
   await engine.close()
   t.not(linkOf(lockFd), join(dataDir, 'lock'))
-  const later = start(dataDir)
+  const later = start(t, dataDir)
   await later.ask({ kind: 'engine.ping' })
   await later.close()
 })

@@ -29,7 +29,7 @@ t.test('connect-then-close leaves nothing behind and says nothing above debug', 
 })
 
 t.test('SIGTERM: no new connection, sessions drained, exit code 0; a second one changes nothing', async t => {
-  const server = new Harness()
+  const server = start(t)
   const peer = await server.connect()
   await peer.open()
   server.signals.emit('SIGTERM')
@@ -42,7 +42,6 @@ t.test('SIGTERM: no new connection, sessions drained, exit code 0; a second one 
   )
   t.match(server.log.at(-1), { event: 'server.stopped' })
   await t.rejects(server.connect())
-  await server.stop()
 })
 
 t.test('a connection that has not logged in and does not end by itself is cut, without a fault being told', async t => {
@@ -126,7 +125,7 @@ t.test('an address for IPv6 is listened on and told in brackets', async t => {
 t.test('a folder that lacks a catalog gets one', async t => {
   const dir = testFolder(t)
   mkdirSync(join(dir, 'deep'))
-  const server = new Harness({ dataDir: join(dir, 'deep', 'er') })
+  const server = start(t, { dataDir: join(dir, 'deep', 'er') })
   await server.ready()
   t.ok(readdirSync(join(dir, 'deep', 'er')).includes('catalog'))
   t.equal(await server.stop(), 0)

@@ -1,9 +1,7 @@
 /** Logins as the supervisor answers them: real threads, sockets and storage engine; the worker speaks lines of JSON. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { testFolder } from '@scsipub/testkit'
 import t from 'tap'
-import { Harness, INITIATOR, type Peer, PREFIX } from './fixtures/harness.js'
+import { INITIATOR, type Peer, PREFIX } from './fixtures/harness.js'
 import { granted, refusal, start } from './fixtures/steps.js'
 
 const LAB = JSON.stringify([{ name: 'lab', auth: 'none', luns: [{ sizeBytes: 1_048_576 }, { sizeBytes: 2_097_152 }] }])
@@ -97,11 +95,10 @@ t.test('advertise.iscsi replaces the address in SendTargets', async t => {
 })
 
 t.test("the operator's target is one persistent disk for all, without quota, and the same after a restart", async t => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'scsipub-supervisor-'))
-  t.teardown(() => rmSync(dataDir, { recursive: true }))
+  const dataDir = testFolder(t)
   const serials: (string | undefined)[] = []
   for (let round = 0; round < 2; round++) {
-    const server = new Harness({ dataDir, env: { SCSIPUB_TARGETS: LAB } })
+    const server = start(t, { dataDir, env: { SCSIPUB_TARGETS: LAB } })
     for (const isid of ['00023d000001', '00023d000002']) {
       const peer = await server.connect()
       const { luns } = granted(await peer.open({ isid, targetName: `${PREFIX}:lab` }))

@@ -17,6 +17,7 @@ import { ConnectionRuns, type ConnectionRunsParts } from './connection-runs.js'
 import { type Accepted, type HostedConnection, newSession, type Session } from './hosted-connection.js'
 import type { Log } from './log.js'
 import type { Sessions } from './nexus-registry.js'
+import { settledWithin } from './settled-within.js'
 import type { SessionsEstate } from './upgrade/sessions-estate.js'
 import type { WorkerLife } from './worker-life.js'
 
@@ -288,14 +289,11 @@ export class SessionHost implements Sessions {
 
   #endsWithin(session: Session, ms: number): Promise<boolean> {
     if (!this.isLive(session.id)) return Promise.resolve(true)
-    return new Promise(resolve => {
-      const timer = globalThis.setTimeout(() => resolve(false), ms)
+    const ended = new Promise<void>(resolve => {
       session.waiting ??= []
-      session.waiting.push(() => {
-        clearTimeout(timer)
-        resolve(true)
-      })
+      session.waiting.push(resolve)
     })
+    return settledWithin(ended, ms)
   }
 
   #nextId(): number {
