@@ -129,6 +129,8 @@ export class SessionWorker implements Services {
       case 'session.adopt':
         return this.#answer(notice, async () => this.#handOver.come(notice))
       case 'session.notices':
+        // What the engine has said comes by another port, and may have come later to this thread though it was said before.
+        this.#hearEngine()
         return this.#answer(notice, async () => this.#handOver.remembered(notice))
       case 'session.go':
         return this.#answer(notice, async () => this.#handOver.go(notice))
@@ -149,12 +151,16 @@ export class SessionWorker implements Services {
     told.catch(() => {})
   }
 
+  /** Takes in what the engine has said and this thread has not come to yet. */
+  #hearEngine(): void {
+    const port = this.#enginePort
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) this.#fromEngine(next.message)
+  }
+
   /** The engine has died, and another one has taken over: takes in what the dead one had still said, and asks the other all that is open. */
   #changeEngine(port: MessagePort): void {
-    const before = this.#enginePort
-    for (let last = receiveMessageOnPort(before); last; last = receiveMessageOnPort(before))
-      this.#fromEngine(last.message)
-    before.close()
+    this.#hearEngine()
+    this.#enginePort.close()
     this.#enginePort = port
     port.on('message', this.#fromEngine)
     this.engine.connect(port)()
