@@ -1,5 +1,5 @@
 /** The catalog folder: what becomes an image, what is skipped and told of once, and that changes are seen. */
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Catalog } from './catalog.js'
@@ -65,6 +65,18 @@ t.test('what cannot be served is skipped, alone, with one warning each', t => {
   catalog.reload()
   t.equal(warnings.length, 2 * told, 'but warned again by a reload')
   t.end()
+})
+
+t.test('a manifest that comes in the same tick of the clock as the last look is seen at once, too', async t => {
+  const { folder, put, open } = setUp(t)
+  put('a.img', Buffer.alloc(512))
+  const catalog = open()
+  const tick = new Date(Date.now() + 3_600_000) // it has not passed when the last look is over, however long that takes
+  utimesSync(folder, tick, tick)
+  t.equal(catalog.images().size, 0)
+  put('a.json', { name: 'a', file: 'a.img' })
+  utimesSync(folder, tick, tick)
+  t.same([...catalog.images().keys()], ['a'])
 })
 
 t.test('manifests that come and go are seen at once; one that changes in place, within a second', async t => {

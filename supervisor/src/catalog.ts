@@ -10,12 +10,16 @@ import type { Log } from './log.js'
 import { type Image, readManifest } from './manifest.js'
 
 const FULL_CHECK_MS = 1000
+/** A folder that changes twice within a tick of the kernel's clock may keep its time of change; a tick is 10 ms at most. */
+const TICK_MS = 20
 
 export class Catalog {
   readonly #folder: string
   readonly #log: Log
   #images: ReadonlyMap<string, Image> = new Map()
   #folderTime = Number.NaN
+  /** The folder had just changed when it was looked into, so that its time may not tell of the next change. */
+  #isYoung = true
   #fingerprint = ''
   #checkedAt = Number.NEGATIVE_INFINITY
   #warned = new Set<string>()
@@ -32,8 +36,9 @@ export class Catalog {
     const folderTime = timeOf(this.#folder)
     const now = performance.now()
     if (folderTime !== this.#folderTime) this.#read()
-    else if (now - this.#checkedAt >= FULL_CHECK_MS) {
+    else if (this.#isYoung || now - this.#checkedAt >= FULL_CHECK_MS) {
       this.#checkedAt = now
+      this.#isYoung = isYoung(folderTime)
       if (this.#print() !== this.#fingerprint) this.#read()
     }
     return this.#images
@@ -47,6 +52,7 @@ export class Catalog {
 
   #read(): void {
     this.#folderTime = timeOf(this.#folder)
+    this.#isYoung = isYoung(this.#folderTime)
     this.#checkedAt = performance.now()
     this.#fingerprint = this.#print()
     const images = new Map<string, Image>()
@@ -87,6 +93,10 @@ export class Catalog {
       return []
     }
   }
+}
+
+function isYoung(folderTime: number): boolean {
+  return Date.now() - folderTime < TICK_MS
 }
 
 /** Time of change and size, in one number that differs when either does; NaN when there is nothing. */

@@ -46,7 +46,7 @@ t.test('a session that ignores its end is cut off, then the login is answered [7
 })
 
 t.test('while a session will not end at all, a login of its nexus is told 0301, try again [7143 §6.3.5]', async t => {
-  const server = start(t, { limits: { toldMs: 20, cutMs: 50 } })
+  const server = start(t, { limits: { toldMs: 20, cutMs: 50, drainMs: 100 } })
   const old = await server.connect()
   await old.open()
   await old.send({ do: 'stuck' })
