@@ -60,7 +60,7 @@ t.test('a worker that dies while it is replaced has died; one comes after it, an
   const { peer, number, threadId } = await busyWorker(server, api)
   const restarted = restart(api, { worker: number })
   await server.logged('restart.began')
-  await server.logged('worker.ready', () => server.log.filter(({ event }) => event === 'worker.ready').length === 3)
+  await server.logged('worker.ready', () => server.log.filter(({ event }) => event === 'worker.ready').length >= 3)
   void peer.send({ do: 'crash' })
   await server.logged('worker.died', line => line['threadId'] === threadId)
   const { status, body } = await restarted
@@ -88,7 +88,7 @@ t.test('one that dies while the next one cannot start leaves its place to anothe
   refusedWith(t, await restarted, 'worker-cannot-start')
   await server.logged('worker.rests')
   undo()
-  await server.logged('worker.ready', () => server.log.filter(({ event }) => event === 'worker.ready').length === 3)
+  await server.logged('worker.ready', () => server.log.filter(({ event }) => event === 'worker.ready').length >= 3)
   t.equal((await threads(server)).size, 2)
   t.match((await workers(api))[number], { state: 'serving', replaced: 0, died: 1 })
 })
