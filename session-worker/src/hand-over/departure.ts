@@ -12,6 +12,8 @@ import type { Session } from '../session.js'
 
 /** How often it is looked at whether something is still under way, in ms. */
 const LOOK_MS = 1
+/** Most that counts from one look to the next: in a thread that stood still what is under way could not end either. */
+const MAX_STEP_MS = 25
 
 /** A session that is gone, with all that the next worker needs. `volumes`: whose notices are still the session's. */
 export interface Departed {
@@ -20,22 +22,24 @@ export interface Departed {
   readonly volumes: ReadonlySet<string>
 }
 
-/** Lets go of these connections, which are those of one session, or says within `boundMs` why not. `hadNotices` is asked at the last moment. */
+/** Lets go of these connections, which are those of one session, or says why not once what is under way has had `boundMs` to end. `hadNotices` is asked at the last moment. */
 export async function depart(
   connections: readonly ConnectionActor[],
   { boundMs, hadNotices }: { boundMs: number; hadNotices: () => number[] },
 ): Promise<Departed | { readonly busy: string }> {
-  const endMs = performance.now() + boundMs
+  let leftMs = boundMs
   for (const connection of connections) connection.hold()
   for (;;) {
     const session = connections.find(({ session }) => session)?.session
     const busy = obstacle(connections, session)
     if (busy === undefined) return letGo(connections, session, hadNotices())
-    if (performance.now() >= endMs) {
+    if (leftMs <= 0) {
       for (const connection of connections) connection.letGo()
       return { busy }
     }
+    const lookedMs = performance.now()
     await setTimeout(LOOK_MS)
+    leftMs -= Math.min(MAX_STEP_MS, performance.now() - lookedMs)
   }
 }
 

@@ -10,6 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import { closeAllOnExec, socketPair } from '@scsipub/posix'
+import { settledWithin } from '../settled-within.js'
 import type { Estate, EstateMessage, ReadyMessage, TermsMessage } from './estate.js'
 import { Link } from './link.js'
 
@@ -20,6 +21,8 @@ const OF_THIS_PROCESS = ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES', 'WATCHDOG
 /** The most of its standard error that is remembered, in characters. */
 const MAX_REMEMBERED = 4096
 const MAX_REASON_LINES = 5
+/** How long after the end of the link the process may take to be gone. */
+const EXIT_MS = 3_000
 
 export interface HeirOptions {
   readonly command: readonly [program: string, ...args: string[]]
@@ -123,13 +126,18 @@ export class HeirProcess {
       // What it says before its end counts; that the link has ended is seen first, and its reason comes with the exit.
       const said = wait().then(
         () => undefined,
-        (error: Error) => Promise.race([this.#exit, late, pause(EXIT_MS).then(() => error.message)]),
+        (error: Error) => Promise.race([late, this.#exitOr(error.message)]),
       )
       const why = await Promise.race([said, this.#exit.then(() => said), late])
       if (why !== undefined) throw new Error(this.#reason(why))
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** How it ended; or `why`, when it does not in spite of having let go of the link. */
+  async #exitOr(why: string): Promise<string> {
+    return (await settledWithin(this.#exit, EXIT_MS)) ? this.#exit : why
   }
 
   #hear(text: string): void {
@@ -146,11 +154,4 @@ export class HeirProcess {
     const said = lines.slice(-MAX_REASON_LINES).join('; ')
     return said === '' ? why : `${said} (${why})`
   }
-}
-
-/** How long after the end of the link the process may take to be gone. */
-const EXIT_MS = 3_000
-
-function pause(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms).unref())
 }
