@@ -194,6 +194,7 @@ export class Assembly {
       },
       detach: worker => this.#rescue.bury(worker),
       restMs: this.limits.restMs,
+      deaths: this.limits.deaths,
       serve: async (request, worker) => {
         await this.#serves.promise
         return this.#serve(request, worker)
@@ -266,6 +267,7 @@ export class Assembly {
       leases: () => this.leases,
       quotaBytes: config.free.quotaBytes,
       keptMs: this.limits.keptMs,
+      poison: this.limits.poison,
       advertise: config.advertise.iscsi,
       log,
     })

@@ -1,4 +1,5 @@
 /** The public face: running a server inside a process of one's own. `main.ts` does so for `npm start`. */
+export { command } from './command.js'
 export { createLog } from './log.js'
 export { type RunOptions, run } from './run.js'
 export { Server } from './server.js'

@@ -5,7 +5,7 @@ import { type Address, formatAddress } from '@scsipub/config'
 import type { LoginRefusal, SupervisorReplies, SupervisorRequest } from '@scsipub/contract'
 import type { Access } from './access.js'
 import type { KeptDisks } from './crash/kept-disks.js'
-import { Poison, type PoisonEstate } from './crash/poison.js'
+import { Poison, type PoisonEstate, type PoisonLimits } from './crash/poison.js'
 import type { Identification, Identify, Open, Prove } from './identification.js'
 import type { Leases } from './leases/leases.js'
 import { printable } from './log.js'
@@ -32,6 +32,8 @@ export interface LoginParts extends SessionDisksParts {
   readonly access: Access
   readonly luns: Pick<LunChange, 'login'>
   readonly leases: () => Pick<Leases, 'available' | 'attach' | 'detach'>
+  /** Who is refused after faults of ours; see `Poison`. */
+  readonly poison?: PoisonLimits | undefined
   readonly advertise: Address | undefined
 }
 
@@ -40,12 +42,13 @@ const PORTAL_GROUP_TAG = 1
 export class Logins {
   readonly #parts: LoginParts
   readonly #disks: SessionDisks
-  readonly #poison = new Poison()
+  readonly #poison: Poison
   #draining = false
 
   constructor(parts: LoginParts) {
     this.#parts = parts
     this.#disks = new SessionDisks(parts)
+    this.#poison = new Poison(parts.poison)
   }
 
   get draining(): boolean {

@@ -23,6 +23,7 @@ import {
   type WorkerReady,
   WorkerSlots,
 } from '@scsipub/contract'
+import type { IntensityLimits } from './crash/intensity.js'
 import type { Log } from './log.js'
 import { WorkerLife } from './worker-life.js'
 import { WorkerSeat } from './worker-seat.js'
@@ -42,6 +43,7 @@ export interface PoolOptions {
   readonly serve: (request: Exclude<SupervisorRequest, { kind: 'notice.done' }>, worker: WorkerLife) => Promise<unknown>
   /** How long a seat is empty whose worker dies too often, or cannot start. */
   readonly restMs: number
+  readonly deaths: IntensityLimits
   /** Called when no worker is left and none will come. */
   readonly onFailure: (why: string) => void
 }
@@ -121,17 +123,21 @@ export class SessionPool {
     return new Promise((resolve, reject) => {
       if (this.#closing) return reject(new Error('the session workers are being ended'))
       const workerData: SessionWorkerData = { slots: this.#slots.shared, counters: this.#options.counters }
-      const seat: WorkerSeat = new WorkerSeat(this.#options.entry, workerData, {
-        ready: (ready, thread) => void this.#welcome(seat, ready, thread),
-        created: threadId => {
-          this.#created.add(threadId)
-          this.#becomeUsable(seat, threadId)
+      const { entry, deaths } = this.#options
+      const seat: WorkerSeat = new WorkerSeat(
+        { entry, workerData, deaths },
+        {
+          ready: (ready, thread) => void this.#welcome(seat, ready, thread),
+          created: threadId => {
+            this.#created.add(threadId)
+            this.#becomeUsable(seat, threadId)
+          },
+          failed: error => this.#failed(seat, error),
+          ended: threadId => {
+            if (!this.#heard.delete(threadId)) this.#slots.freeOf(threadId)
+          },
         },
-        failed: error => this.#failed(seat, error),
-        ended: threadId => {
-          if (!this.#heard.delete(threadId)) this.#slots.freeOf(threadId)
-        },
-      })
+      )
       this.#seats.add(seat)
       this.#starting.set(seat, { resolve, reject })
     })

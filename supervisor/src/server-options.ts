@@ -1,5 +1,7 @@
 /** What a server is started with: the configuration, where its threads begin, and its time limits. */
 import type { Config } from '@scsipub/config'
+import type { IntensityLimits } from './crash/intensity.js'
+import type { PoisonLimits } from './crash/poison.js'
 import type { EngineLimits } from './engine.js'
 import type { ReplacementLimits } from './hand-over/worker-replacement.js'
 import type { Log } from './log.js'
@@ -32,11 +34,25 @@ export interface ServerLimits extends EndLimits, Partial<ReplacementLimits> {
   readonly engine?: Partial<EngineLimits>
   /** How long a worker that dies too often, or cannot start, is not started again. */
   readonly restMs: number
+  /** How often the worker of one seat may die and be started again at once. */
+  readonly deaths: IntensityLimits
   /** How long anonymous disks are kept after a fault of ours. */
   readonly keptMs?: number
+  /** Whose logins are refused, after how many faults. */
+  readonly poison?: PoisonLimits
+  /** How long sessions that are too busy for an upgrade may take to log out. */
+  readonly logoutMs: number
   /** The clock of planned restarts, in milliseconds since 1970. */
   readonly clock?: () => number
 }
 
 /** Fit for a machine that is busy with other things. */
-export const DEFAULT_LIMITS: ServerLimits = { toldMs: 5_000, cutMs: 2_000, drainMs: 10_000, restMs: 60_000 }
+export const DEFAULT_LIMITS: ServerLimits = {
+  toldMs: 5_000,
+  cutMs: 2_000,
+  drainMs: 10_000,
+  restMs: 60_000,
+  // More than a session may cause before it is refused.
+  deaths: { times: 5, withinMs: 60_000 },
+  logoutMs: 2_000,
+}

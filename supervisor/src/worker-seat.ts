@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import type { ConnectionTask, SessionWorkerData, WorkerReady } from '@scsipub/contract'
 import { Piscina } from 'piscina'
-import { Intensity } from './crash/intensity.js'
+import { Intensity, type IntensityLimits } from './crash/intensity.js'
 import type { WorkerLife } from './worker-life.js'
 
 export interface SeatEvents {
@@ -25,21 +25,25 @@ export interface SeatEvents {
 /** `npm start` keeps the young generations of all threads small; these carry the sessions, and get more. */
 const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 24 }
 
-/** More than a session may cause before it is refused (`crash/poison.ts`). */
-const DEATHS = { times: 5, withinMs: 60_000 }
+export interface SeatOptions {
+  readonly entry: URL
+  readonly workerData: SessionWorkerData
+  readonly deaths: IntensityLimits
+}
 
 export class WorkerSeat {
   /** Who sits here and can be given connections. */
   worker: WorkerLife | undefined
   /** Of those who have sat here. */
-  readonly deaths = new Intensity(DEATHS)
+  readonly deaths: Intensity
   /** Nobody will sit here any more. */
   closing = false
   readonly #piscina: Piscina<ConnectionTask, unknown>
   readonly #events: SeatEvents
   readonly #followed = new WeakSet<object>()
 
-  constructor(entry: URL, workerData: SessionWorkerData, events: SeatEvents) {
+  constructor({ entry, workerData, deaths }: SeatOptions, events: SeatEvents) {
+    this.deaths = new Intensity(deaths)
     this.#events = events
     this.#piscina = new Piscina({
       filename: fileURLToPath(entry),

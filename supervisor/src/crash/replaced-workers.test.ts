@@ -11,6 +11,7 @@ import { granted, start } from '../fixtures/steps.js'
 import { Later } from '../later.js'
 import { createLog } from '../log.js'
 import { SessionPool } from '../pool.js'
+import { DEFAULT_LIMITS } from '../server-options.js'
 
 const token = ADMIN_TOKEN
 const env = { SCSIPUB_ADMIN_TOKEN: ADMIN_TOKEN }
@@ -109,6 +110,7 @@ async function poolOfOne(
     detach,
     serve: async () => ({}),
     restMs: 1_000,
+    deaths: DEFAULT_LIMITS.deaths,
     onFailure,
   })
   t.teardown(() => pool.close())

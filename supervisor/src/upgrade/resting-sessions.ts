@@ -11,6 +11,7 @@ import { type Expected, expectNext, nextMoveId } from '../hand-over/session-move
 import type { HostedConnection } from '../hosted-connection.js'
 import type { Log } from '../log.js'
 import type { SessionPool } from '../pool.js'
+import type { ServerLimits } from '../server-options.js'
 import type { Session, SessionHost } from '../session-host.js'
 import type { WorkerLife } from '../worker-life.js'
 import type { SessionsEstate, UnitEstate } from './sessions-estate.js'
@@ -21,6 +22,7 @@ export interface RestingSessionsParts {
     SessionHost,
     'unitOf' | 'continueOn' | 'sessionsOn' | 'untilAtRest' | 'untilOnly' | 'cutAllBut' | 'lastId'
   >
+  readonly limits: Pick<ServerLimits, 'logoutMs'>
   readonly log: Pick<Log, 'warn'>
 }
 
@@ -32,8 +34,7 @@ interface Unit extends Adoption {
 
 /** How long what a session has under way may take. */
 const BOUND_MS = 500
-/** How long sessions that are too busy may take to log out, and to end when they have not. */
-const LOGOUT_MS = 2_000
+/** How long sessions that are too busy may take to end when they have not logged out. */
 const CUT_MS = 1_000
 
 export class RestingSessions {
@@ -111,18 +112,18 @@ export class RestingSessions {
   }
 
   async #endOthers(busy: readonly Session[]): Promise<void> {
-    const { pool, host, log } = this.#parts
+    const { pool, host, log, limits } = this.#parts
     const sessions = busy.filter(({ login }) => login)
     this.askedToLogInAgain = sessions.length
     if (sessions.length > 0)
       log.warn({ event: 'upgrade.sessions.busy', sessions: sessions.length, why: 'they are asked to log in again' })
-    pool.tellAll({ kind: 'worker.drain', deadlineMs: LOGOUT_MS, why: 'the server is upgraded' })
+    pool.tellAll({ kind: 'worker.drain', deadlineMs: limits.logoutMs, why: 'the server is upgraded' })
     const resting = new Set(this.#units.flatMap(({ connections }) => connections))
     // An anonymous disk is there when its initiator logs in again.
     for (const session of pool.workers.flatMap(worker => host.sessionsOn(worker)))
       if (![...session.connections].some(connection => resting.has(connection)))
         session.fault ??= 'it could not be handed over to another process'
-    if (await host.untilOnly(resting, LOGOUT_MS + CUT_MS)) return
+    if (await host.untilOnly(resting, limits.logoutMs + CUT_MS)) return
     host.cutAllBut(resting)
     if (!(await host.untilOnly(resting, CUT_MS))) throw new Error('sessions do not end')
   }
