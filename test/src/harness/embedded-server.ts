@@ -90,6 +90,13 @@ export async function withEmbeddedServer(
   const faults = log.filter(({ level }) => Number(level) >= ERROR || level === 'error')
   const unexpected = faults.filter(({ event }) => !expected?.test(String(event)))
   t.same(unexpected, [], 'the server logged no error')
+  if (!t.passing())
+    t.comment(
+      `server log:\n${log
+        .slice(-40)
+        .map(line => JSON.stringify(line))
+        .join('\n')}`,
+    )
   if (fails) t.match(failures, [fails], 'it ended by itself')
   else t.same(failures, [], 'it did not end by itself')
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { ROOT } from '../repository.js'
+import { LIMITED_SERVER, type Limits, limitsVariable } from './limited-server.js'
 import type { LogLine } from './server.js'
 
 export interface UpgradableServer {
@@ -37,6 +38,8 @@ export interface UpgradableOptions {
   readonly script?: string
   /** Options of Node for the process, which those that follow it get too. */
   readonly execArgv?: readonly string[]
+  /** Limits of time other than the server's own. */
+  readonly limits?: Limits
   /** Errors that the log may have. */
   readonly mayFail?: boolean
   /** Further descriptors of the process, from 3 on. */
@@ -62,13 +65,14 @@ export async function withUpgradableServer(
   const listen = { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' }
   const file = { dataDir: join(dataDir, 'data'), listen, admin: { token: ADMIN_TOKEN }, ...options.config }
   writeFileSync(configFile, JSON.stringify(file))
-  const command = [process.execPath, ...(options.execArgv ?? []), options.script ?? MAIN, '--config', configFile]
+  const script = options.script ?? (options.limits ? LIMITED_SERVER : MAIN)
+  const command = [process.execPath, ...(options.execArgv ?? []), script, '--config', configFile]
   // The variable has the id of the process that it is for, which a shell knows of itself.
   const [program, ...args] = options.activated
     ? ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...command]
     : command
   const child = spawn(program!, args, {
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...(options.limits && limitsVariable(options.limits)), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.descriptors ?? [])],
   })
   const log: LogLine[] = []
