@@ -22,6 +22,8 @@ const ROUNDS = 12
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 /** An engine opens files again as they are needed: those of each of seven disks, and no more than that for all that have died. */
 const SLACK = 14
+/** One that spins counts as silent only for as long as it has had the processor. */
+const DEAD_MS = 180_000
 /** What is promised is 1 s for NOP-Out and 5 s for any stall. A machine that runs other tests beside may take longer; what never ends is seen here, the promise where nothing else runs. */
 const PING_MS = 5_000
 const STALL_MS = 20_000
@@ -65,13 +67,11 @@ await t.test(`the engine is ended ${ROUNDS} times at any moment, seed ${SEED}`, 
       if (dice.chance(0.5))
         await until('all go on', () => load.failed || all(load, (actor, at) => actor.steps > steps[at]!))
     }
-    await setTimeout(200)
-    const after = lab.held()
-    t.ok(
-      after.descriptors <= before.descriptors + SLACK,
-      `descriptors: ${before.descriptors}, then ${after.descriptors}`,
-    )
-    t.ok(after.mappings <= before.mappings + SLACK, `mappings: ${before.mappings}, then ${after.mappings}`)
+    const noMore = () => {
+      const { descriptors, mappings } = lab.held()
+      return descriptors <= before.descriptors + SLACK && mappings <= before.mappings + SLACK
+    }
+    await until('no more is held', noMore, { show: () => JSON.stringify([before, lab.held()]) })
     await settle(t, lab, load)
     t.ok(pinger.longestMs < PING_MS, `the longest ping took ${pinger.longestMs.toFixed(0)} ms`)
     t.equal(lab.count('engine.died'), 0, 'nothing but what was asked for')
@@ -85,7 +85,7 @@ for (const fault of ['throw', 'heap', 'spin'] as const) {
       for (const times of [1, 2]) {
         await until('all have begun', () => load.failed || all(load, actor => actor.steps > 2 * times))
         lab.cause(fault)
-        await until('it is dead', () => lab.count('engine.died') === times, { deadlineMs: 20_000 })
+        await until('it is dead', () => lab.count('engine.died') === times, { deadlineMs: DEAD_MS })
         await until('another one is there', () => lab.count('engine.restarted') === times)
         const steps = load.actors.map(actor => actor.steps)
         await until('all go on', () => load.failed || all(load, (actor, at) => actor.steps > steps[at]!))
@@ -97,14 +97,14 @@ for (const fault of ['throw', 'heap', 'spin'] as const) {
 }
 
 await t.test('an engine that ends again and again ends the server, with the reason', async t => {
-  await EngineLab.with(t, { engine: { maxRestarts: 2, withinMs: 60_000 } }, async lab => {
+  await EngineLab.with(t, { engine: { maxRestarts: 2, withinMs: 600_000 } }, async lab => {
     for (const times of [1, 2]) {
       lab.cause('throw')
       await until('another one is there', () => lab.count('engine.restarted') === times)
     }
     lab.cause('throw')
     await until('the server gives up', () => lab.failures.length > 0)
-    t.match(lab.failures, [/thrown on purpose; it has ended 3 times within 60 s/])
+    t.match(lab.failures, [/thrown on purpose; it has ended 3 times within 600 s/])
   })
 })
 

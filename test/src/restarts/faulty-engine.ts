@@ -11,7 +11,7 @@ channel.onmessage = event => {
   if (data === 'throw') throw new Error('thrown on purpose')
   if (data === 'spin') for (;;);
   const kept: unknown[] = []
-  for (;;) kept.push(new Array(1000).fill(kept.length))
+  for (;;) kept.push(new Array(1_000_000).fill(kept.length))
 }
 
 countSteps()

@@ -1,16 +1,19 @@
-// An anonymous disk that is kept after a fault of ours is kept by the process that comes after an upgrade, too, for the rest of its time.
+// An anonymous disk that is kept after a fault of ours is kept by the process that comes after an upgrade, too.
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cdb, Initiator } from '@scsipub/testkit'
+import { Initiator } from '@scsipub/testkit'
 import t from 'tap'
-import { BLANK, BLOCK, content, until } from '../protocol/lab.js'
+import { BLANK, content, until } from '../protocol/lab.js'
+import { beginWrite } from './half-write.js'
 import { RestartedServer } from './random/restarted-server.js'
-import { untilTold } from './worker-lab.js'
 
 const adminToken = 'token-of-the-administrator'
+const WORKERS = 1
+/** Longer than the test. */
+const LONG_MS = 600_000
 const isid = Buffer.from([0x80, 0, 0, 0, 0, 9])
 
 await t.test('an upgrade while a disk waits for its initiator: it finds it in the new process', async t => {
@@ -18,16 +21,16 @@ await t.test('an upgrade while a disk waits for its initiator: it finds it in th
   const dataDir = join(folder, 'data')
   const configFile = join(folder, 'config.json')
   const listen = { iscsi: '127.0.0.1:0', http: '127.0.0.1:0' }
-  writeFileSync(configFile, JSON.stringify({ dataDir, listen, workers: 1, admin: { token: adminToken } }))
-  const server = new RestartedServer({ configFile, adminToken })
+  writeFileSync(configFile, JSON.stringify({ dataDir, listen, workers: WORKERS, admin: { token: adminToken } }))
+  const server = new RestartedServer({ configFile, adminToken, limits: { keptMs: LONG_MS } })
   try {
     await server.logged('server.ready')
     const address = { host: '127.0.0.1', port: server.port }
     const login = () => Initiator.login(address, { target: BLANK, isid })
     const first = await login()
     await first.write(0, content(4096, 9))
-    first.sendCommand({ cdb: cdb.write10(256, 600), write: true, expectedDataTransferLength: 600 * BLOCK })
-    await untilTold()
+    await beginWrite(first)
+    await server.order({ kind: 'tell', threads: WORKERS + 1 })
     await server.order({ kind: 'end', role: 'session-worker', index: 0, fault: 'throw' })
     await server.logged('disk.kept')
     await first.wire.closed

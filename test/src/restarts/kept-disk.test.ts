@@ -1,17 +1,22 @@
 // Faults of ours that end a session: an anonymous disk is kept for who had it, the server goes on, and who repeats what does it is refused for a while.
 
-import { cdb, Initiator, LoginRefused } from '@scsipub/testkit'
+import { Initiator, LoginRefused } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn } from '../harness/server.js'
-import { BLANK, BLOCK, content, portal, until } from '../protocol/lab.js'
+import { BLANK, content, portal, until } from '../protocol/lab.js'
+import { beginWrite } from './half-write.js'
 import { POISON } from './worker-fault.js'
-import { untilTold, type WorkerLab, withWorkerLab } from './worker-lab.js'
+import { type WorkerLab, withWorkerLab } from './worker-lab.js'
+
+/** What is kept is kept for as long as a test takes, and faults count together. */
+const LONG_MS = 600_000
+const limits = { keptMs: LONG_MS, poison: { times: 2, withinMs: LONG_MS, refusedMs: LONG_MS } }
 
 const isid = (number: number) => Buffer.from([0x80, 0, 0, 0, 0, number])
 const login = (server: WorkerLab, number: number) =>
   Initiator.login(portal(server), { target: BLANK, isid: isid(number) })
 
-await withWorkerLab(t, {}, async server => {
+await withWorkerLab(t, { limits }, async server => {
   await t.test('an actor throws: its connection ends, its anonymous disk is there at the next login', async t => {
     const bystander = await login(server, 1)
     const initiator = await login(server, 2)
@@ -36,11 +41,11 @@ await withWorkerLab(t, {}, async server => {
     const initiators = await Promise.all([4, 5].map(number => login(server, number)))
     for (const initiator of initiators) {
       await initiator.write(0, content(4096, 4))
-      initiator.sendCommand({ cdb: cdb.write10(256, 600), write: true, expectedDataTransferLength: 600 * BLOCK })
+      await beginWrite(initiator)
     }
-    await untilTold()
+    await server.untilTold()
     for (const threadId of server.workers.threadIds) {
-      server.cause(threadId, 'terminated')
+      await server.cause(threadId, 'terminated')
       await server.untilBuried(threadId)
     }
     await Promise.all(initiators.map(({ wire }) => wire.closed))

@@ -10,7 +10,6 @@ import { type WorkerLab, withWorkerLab } from './worker-lab.js'
 
 const target = iqn('shared')
 const HOUR_MS = 3_600_000
-const WAIT = { deadlineMs: 30_000 }
 
 /** Sessions, one in each worker, with something on the disk; `use` has them, and they are as before afterwards. */
 async function withSessionsEverywhere(server: WorkerLab, use: () => Promise<void>): Promise<void> {
@@ -35,7 +34,7 @@ await t.test('restarts.at: all workers at that time, once', async t => {
       const before = server.workers.threadIds
       t.equal(server.count('restart.began'), 0)
       time.ms += 2_000
-      await until('the time has come', () => server.count('restart.done') === 1, WAIT)
+      await until('the time has come', () => server.count('restart.done') === 1)
       t.notOk(
         server.workers.threadIds.some(id => before.includes(id)),
         'all threads are new',
@@ -62,7 +61,7 @@ await t.test('restarts.everyHours: all workers, that long after the start', asyn
     await withSessionsEverywhere(server, async () => {
       t.equal(server.count('restart.began'), 0)
       time.ms += 2_000
-      await until('the hour is over', () => server.count('restart.done') === 1, WAIT)
+      await until('the hour is over', () => server.count('restart.done') === 1)
       t.match(
         server.log.find(({ event }) => event === 'restart.done'),
         { workers: [0, 1], reason: 'schedule', moved: 2, dropped: 0 },
@@ -76,8 +75,8 @@ await t.test('restarts.memoryBytes: the worker that has grown, and no other', as
   await withWorkerLab(t, { env }, async server => {
     await withSessionsEverywhere(server, async () => {
       const [grown = 0, steady = 0] = server.workers.threadIds
-      server.cause(grown, 'grows')
-      await until('it is restarted', () => server.count('restart.done') === 1, WAIT)
+      await server.cause(grown, 'grows')
+      await until('it is restarted', () => server.count('restart.done') === 1)
       const after = server.workers.threadIds
       t.notOk(after.includes(grown))
       t.ok(after.includes(steady))

@@ -7,7 +7,7 @@ import { iqn } from '../harness/server.js'
 import { cdbOf, content, portal, until, withSessions } from '../protocol/lab.js'
 import { metricsOf } from '../protocol/operator.js'
 import { BusyLane } from './busy-lane.js'
-import { openFiles, untilTold, type WorkerLab, withWorkerLab } from './worker-lab.js'
+import { openFiles, type WorkerLab, withWorkerLab } from './worker-lab.js'
 
 const IDLE = 12
 const BUSY = 6
@@ -33,8 +33,8 @@ await withWorkerLab(t, {}, async server => {
     const from = workers.threadIds.find(id => workers.sessionsOn(id).length > 0)!
     const to = workers.threadIds.find(id => id !== from)!
     t.match(await workers.move(workers.sessionsOn(from)[0]!, to), { outcome: 'moved' })
-    await untilTold()
-    server.cause(to, 'terminated')
+    await server.untilTold()
+    await server.cause(to, 'terminated')
     await server.untilBuried(to)
     for (const connection of [one, two]) t.ok((await connection.read(0, 8)).equals(content(4096, 1)))
     for (const connection of [one, two]) await connection.close()
@@ -65,18 +65,16 @@ async function surviveDeath(t: Test, server: WorkerLab, fault: Parameters<Worker
       new BusyLane(address, { target: SHARED, lane, lba: 4096 + 2048 * lane, blocks: [8, 64, 600][lane % 3]! }),
   )
   await until('all lanes write', () => lanes.every(({ writes }) => writes > 2))
-  await untilTold()
+  await server.untilTold()
 
   const [victim = 0] = server.workers.threadIds
   const there = server.workers.sessionsOn(victim).length
   t.ok(there >= 8, `${there} sessions are in the worker`)
   const adopted = recovered(server)
   const died = (await metricsOf(server)).get('scsipub_worker_died_total') ?? 0
-  server.cause(victim, fault)
-  if (fault === 'spins') {
-    await untilTold() // it stands still by then
-    t.equal(await reset(), 0)
-  }
+  await server.cause(victim, fault)
+  // It stands still by now.
+  if (fault === 'spins') t.equal(await reset(), 0)
   await server.untilBuried(victim)
   await until('the sessions have gone on', () => recovered(server) > adopted)
   const writes = lanes.map(lane => lane.writes)

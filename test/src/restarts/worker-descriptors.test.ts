@@ -47,7 +47,7 @@ await withWorkerLab(t, {}, async server => {
       const initiators = [await login(), await login()]
       for (const initiator of initiators) await use(initiator)
       const victim = server.workers.threadIds[death % 2]!
-      server.cause(victim, death % 4 < 2 ? 'terminated' : 'throws')
+      await server.cause(victim, death % 4 < 2 ? 'terminated' : 'throws')
       await server.untilBuried(victim)
       for (const initiator of initiators) await initiator.close()
       await server.untilSessions(0)

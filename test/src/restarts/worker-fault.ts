@@ -7,16 +7,23 @@ export const WORKER_FAULTS = 'faults of session workers'
  *   heap        the heap is filled until there is none left
  *   spins       nothing comes back to the event loop
  *   grows       it has 200 MiB more from now on
- *   stops       as spins, but without using the processor: as in a call of the kernel that does not return
+ *   stops       as spins, but without using the processor, until the test lets it go on: as in a call of the kernel that does not return
+ *   tells       nothing; it answers once it has told the supervisor all that it had to tell of its sessions
  */
-export type WorkerFault = 'throws' | 'heap' | 'spins' | 'grows' | 'stops'
+export type WorkerFault = 'throws' | 'heap' | 'spins' | 'grows' | 'stops' | 'tells'
 
 /** `threadId`: of the worker that is meant. */
 export interface WorkerOrder {
   readonly threadId: number
   readonly fault: WorkerFault
-  /** For how long it stops. */
-  readonly ms?: number
+  /** One that stops waits until this is no more 0. */
+  readonly gate: SharedArrayBuffer
+}
+
+/** What the worker says when it is about to do what it was told; of one that tells, when it has. */
+export interface WorkerAnswer {
+  readonly from: number
+  readonly fault: WorkerFault
 }
 
 /** Data of a NOP-Out: whoever copies it into its answer throws, or spins. */

@@ -1,20 +1,23 @@
 // A server in this process, whose session workers can be ended in all the ways in which a thread ends, and what the tests of that ask of it.
 
 import { readdirSync, readlinkSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { BroadcastChannel, type Worker } from 'node:worker_threads'
 import type { ServerLimits } from '@scsipub/supervisor'
 import type { Test } from 'tap'
 import { type EmbeddedServer, withEmbeddedServer } from '../harness/embedded-server.js'
-import { until } from '../protocol/lab.js'
-import { WORKER_FAULTS, type WorkerFault, type WorkerOrder } from './worker-fault.js'
+import { takeInWhatIsThere, until } from '../protocol/lab.js'
+import { WORKER_FAULTS, type WorkerAnswer, type WorkerFault, type WorkerOrder } from './worker-fault.js'
 
-/** Longer than a worker takes to tell what it has to tell of a session after a change. */
-const TOLD_MS = 400
+/** One that spins where others want the processor too has not much of it, and is given a minute then. */
+const DEAD_MS = 180_000
 
 export interface WorkerLab extends EmbeddedServer {
-  /** Has a worker do that. `ms`: for how long it stops. */
-  cause(threadId: number, fault: WorkerFault | 'terminated', ms?: number): void
+  /** Has a worker do that; resolves when it is about to. */
+  cause(threadId: number, fault: WorkerFault | 'terminated'): Promise<void>
+  /** Lets one go on that stops. */
+  release(): void
+  /** Waits until the supervisor knows how the sessions are, as far as their workers have heard of it by now. */
+  untilTold(): Promise<void>
   /** Waits until the worker is dead and its sessions have gone on or ended. */
   untilBuried(threadId: number): Promise<void>
   /** Waits until the log has that event. */
@@ -50,6 +53,9 @@ export async function withWorkerLab(
   const created = (worker: Worker) => void threads.set(worker.threadId, worker)
   process.on('worker', created)
   const channel = new BroadcastChannel(WORKER_FAULTS)
+  const gate = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  const answers: WorkerAnswer[] = []
+  channel.onmessage = (event: unknown) => void answers.push((event as { data: WorkerAnswer }).data)
   const options = {
     targets,
     workers,
@@ -68,16 +74,27 @@ export async function withWorkerLab(
           const sessions = () => server.workers.threadIds.flatMap(id => server.workers.sessionsOn(id)).length
           return until(`there are ${wanted} sessions`, () => sessions() === wanted)
         },
-        untilLogged: event => until(`the log has ${event}`, () => count(event) > 0, { deadlineMs: 30_000 }),
-        cause: (threadId, fault, ms) => {
-          if (fault === 'terminated') void threads.get(threadId)!.terminate()
-          else channel.postMessage({ threadId, fault, ...(ms !== undefined && { ms }) } satisfies WorkerOrder)
+        untilLogged: event => until(`the log has ${event}`, () => count(event) > 0),
+        cause: async (threadId, fault) => {
+          if (fault === 'terminated') return void threads.get(threadId)!.terminate()
+          const before = answers.length
+          channel.postMessage({ threadId, fault, gate } satisfies WorkerOrder)
+          const isIt = (answer: WorkerAnswer) => answer.from === threadId && answer.fault === fault
+          await until(`worker ${threadId} ${fault}`, () => answers.slice(before).some(isIt))
+        },
+        release: () => {
+          Atomics.store(new Int32Array(gate), 0, 1)
+          Atomics.notify(new Int32Array(gate), 0)
+        },
+        untilTold: async () => {
+          await Promise.all(server.workers.threadIds.map(threadId => lab.cause(threadId, 'tells')))
+          await takeInWhatIsThere()
         },
         untilBuried: async threadId => {
           const died = () => server.log.some(line => line.event === 'worker.died' && line['threadId'] === threadId)
-          await until('the worker is dead', died, { deadlineMs: 30_000 })
+          await until('the worker is dead', died, { deadlineMs: DEAD_MS })
           const full = () => server.workers.threadIds.length === workers
-          await until('another worker is there', full, { deadlineMs: 30_000 })
+          await until('another worker is there', full)
         },
       }
       await use(Object.assign(Object.create(server) as EmbeddedServer, lab))
@@ -86,11 +103,6 @@ export async function withWorkerLab(
     channel.close()
     process.off('worker', created)
   }
-}
-
-/** Waits until the supervisor knows how the sessions are. */
-export async function untilTold(): Promise<void> {
-  await setTimeout(TOLD_MS)
 }
 
 /** Sockets and files of the data directory that this process has open; not what its threads have for themselves, which come and go. */

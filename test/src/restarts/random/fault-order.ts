@@ -7,10 +7,14 @@ export type ThreadRole = 'session-worker' | 'storage-engine'
 /** How a thread ends: an exception that nobody catches, no memory left, an event loop that does not turn any more. */
 export type ThreadFault = 'throw' | 'heap' | 'spin'
 
-/** A thread of that role, the `index`th modulo how many there are, ends like this; or what all threads have is counted, so many beside the main thread. */
+/**
+ * A thread of that role, the `index`th modulo how many there are, ends like this; or what all threads have is counted, so many beside the main thread; or so many threads have told the
+ * main thread all that they had to tell of their sessions.
+ */
 export type Order =
   | { readonly kind: 'end'; readonly role: ThreadRole; readonly index: number; readonly fault: ThreadFault }
   | { readonly kind: 'count'; readonly threads: number }
+  | { readonly kind: 'tell'; readonly threads: number }
 
 /** What one thread has. `heapBytes`: after a garbage collection, of the main thread alone. */
 export interface ThreadCount {

@@ -2,6 +2,7 @@
 // might, and counts what each of them has. Asked by a socket with the process's id in its name, since an upgrade makes another process.
 
 import { createServer, Socket } from 'node:net'
+import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { BroadcastChannel, isMainThread, MessagePort, threadId } from 'node:worker_threads'
@@ -22,12 +23,17 @@ type Said =
   | { readonly kind: 'who' }
   | { readonly kind: 'count' }
   | { readonly kind: 'counted'; readonly count: ThreadCount }
+  | { readonly kind: 'tell' }
+  | { readonly kind: 'told' }
   | { readonly kind: 'end'; readonly threadId: number; readonly fault: ThreadFault }
   | { readonly kind: 'ends'; readonly threadId: number; readonly ports: readonly number[] }
 
-/** Long enough for threads that are well to answer. */
+/** Long enough for threads that are well to answer; on a machine that is slow the first one may take longer. */
 const ROLL_CALL_MS = 200
+const FIRST_MS = 10_000
 const COUNT_MS = 30_000
+/** Longer than a thread waits before it tells of what has changed: a timer that begins later ends later. */
+const TOLD_MS = 250
 /** A thread that has not said by then that it ends has ended otherwise. */
 const ENDS_MS = 10_000
 
@@ -72,13 +78,27 @@ function ask(said: Said, ms: number, enough: (answer: Said) => boolean = () => f
   })
 }
 
+/** Who is there; at least one of that role, if one says so in time. */
+async function rollCall(role: ThreadRole): Promise<Said[]> {
+  const isOne = (said: Said) => said.kind === 'here' && said.role === role
+  const soon = await ask({ kind: 'who' }, ROLL_CALL_MS)
+  return soon.some(isOne) ? soon : ask({ kind: 'who' }, FIRST_MS, isOne)
+}
+
 async function carryOut(order: Order): Promise<OrderAnswer> {
   if (order.kind === 'count') {
     let answers = 0
     const told = await ask({ kind: 'count' }, COUNT_MS, said => said.kind === 'counted' && ++answers === order.threads)
     return { counts: [countAll(), ...told.flatMap(said => (said.kind === 'counted' ? [said.count] : []))] }
   }
-  const found = (await ask({ kind: 'who' }, ROLL_CALL_MS))
+  if (order.kind === 'tell') {
+    let answers = 0
+    await ask({ kind: 'tell' }, COUNT_MS, said => said.kind === 'told' && ++answers === order.threads)
+    // What they had told before may be taken in after it.
+    for (let turn = 0; turn < 10; turn++) await turnOfLoop()
+    return {}
+  }
+  const found = (await rollCall(order.role))
     .flatMap(said => (said.kind === 'here' && said.role === order.role ? [said.threadId] : []))
     .toSorted((a, b) => a - b)
   const threadId = found[order.index % Math.max(1, found.length)]
@@ -96,6 +116,7 @@ function obey(role: ThreadRole): void {
     const { data } = event as { data: Said }
     if (data.kind === 'who') say({ kind: 'here', threadId, role })
     else if (data.kind === 'count') say({ kind: 'counted', count: count(role) })
+    else if (data.kind === 'tell') setTimeout(() => say({ kind: 'told' }), TOLD_MS)
     else if (data.kind === 'end' && data.threadId === threadId)
       setImmediate(() => {
         say({ kind: 'ends', threadId, ports: peerPorts() })
@@ -108,7 +129,7 @@ function end(fault: ThreadFault): void {
   if (fault === 'throw') throw new Error('thrown on purpose')
   if (fault === 'spin') for (;;);
   const kept: unknown[] = []
-  for (;;) kept.push(new Array(1000).fill(kept.length))
+  for (;;) kept.push(new Array(1_000_000).fill(kept.length))
 }
 
 /** Of the connections that this thread has. Node tells by no other way which sockets there are. */

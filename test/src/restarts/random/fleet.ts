@@ -6,6 +6,7 @@ import { KILL_DISKS, TARGET } from '../../chaos/kill/kill-disks.js'
 import type { LeaseAnswer } from '../../chaos/kill/tenant.js'
 import type { LiveGuest } from '../../harness/live-guest.js'
 import { iqn } from '../../harness/server.js'
+import { Starvation } from '../../harness/starvation.js'
 import { BLANK } from '../../protocol/lab.js'
 import type { Breaks } from './breaks.js'
 import { ChurnLane } from './churn-lane.js'
@@ -77,7 +78,8 @@ export function fleetOf({ stage, breaks, dice, echo, doing, guest, mayBreak }: F
     const login = session(name, { target: passing ? BLANK : iqn(RESTS), keys }, connections)
     return { name, lba: 64 * index, login, passing }
   })
-  const pings = new PingLane({ address, target: iqn(PINGS), breaks, echo, doing })
+  const starvation = new Starvation(() => [process.pid, server.pid])
+  const pings = new PingLane({ address, target: iqn(PINGS), breaks, echo, starvation, doing })
   const lanes = [
     lane(
       'four connections with digests',

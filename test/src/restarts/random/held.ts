@@ -8,8 +8,8 @@ import type { RestartedServer } from './restarted-server.js'
 import { WORKERS } from './stage.js'
 
 const MIB = 1 << 20
-/** Disks of sessions that ended by a fault of the server are kept for half a minute. */
-const SETTLES_MS = 60_000
+/** Disks of sessions that ended by a fault of the server are kept for half a minute, and a machine may be slow. */
+const SETTLES_MS = 180_000
 const LOOK_MS = 250
 /** What memory may have grown by: a coarse limit, for the runtime keeps what it may need again. */
 const MEMORY_MIB = 160

@@ -1,8 +1,9 @@
 // A session that does nothing but ping, every 100 ms, whatever is being restarted: within a second the answer has to be there [DESIGN §4]. On a machine that is loaded by others the plain
-// echo beside it tells how much of that is the machine's own.
+// echo beside it tells how much of that is the machine's own, and the kernel how long the server's threads have waited for a processor.
 
 import { setTimeout } from 'node:timers/promises'
 import { Initiator, type PortalAddress } from '@scsipub/testkit'
+import type { Starvation } from '../../harness/starvation.js'
 import type { Breaks } from './breaks.js'
 import type { Echo } from './echo.js'
 import type { Lane } from './lane.js'
@@ -25,10 +26,24 @@ export class PingLane implements Lane {
   /** Those that took longer than is promised. */
   readonly late: { readonly what: string; readonly pingMs: number; readonly echoMs: number }[] = []
   readonly #tookMs: number[] = []
-  readonly #options: { address: PortalAddress; target: string; breaks: Breaks; echo: Echo; doing: () => string }
+  readonly #options: {
+    address: PortalAddress
+    target: string
+    breaks: Breaks
+    echo: Echo
+    starvation: Starvation
+    doing: () => string
+  }
   #stopped = false
 
-  constructor(options: { address: PortalAddress; target: string; breaks: Breaks; echo: Echo; doing: () => string }) {
+  constructor(options: {
+    address: PortalAddress
+    target: string
+    breaks: Breaks
+    echo: Echo
+    starvation: Starvation
+    doing: () => string
+  }) {
     this.#options = options
   }
 
@@ -65,11 +80,13 @@ export class PingLane implements Lane {
 
   /** All sessions at once, and the echo before and after them. */
   async #ping(watches: readonly SessionWatch[]): Promise<void> {
-    const { breaks, echo, doing } = this.#options
+    const { breaks, echo, starvation, doing } = this.#options
     const what = doing()
     const before = await echo.measure()
     const tolerant = breaks.open
+    const starved = starvation.ms
     const took = await Promise.all(watches.map(watch => timed(watch)))
+    const starvedMs = starvation.ms - starved
     const after = await echo.measure()
     const echoMs = Math.max(before, after)
     const pingMs = Math.max(...took)
@@ -79,9 +96,13 @@ export class PingLane implements Lane {
     this.#tookMs.push(...took)
     for (const name of new Set([what, doing()]))
       this.longestMs.set(name, Math.max(this.longestMs.get(name) ?? 0, pingMs))
-    const limit = (tolerant || breaks.open ? STALLED_MS : LIMIT_MS) + MACHINE * echoMs
+    const limit = (tolerant || breaks.open ? STALLED_MS : LIMIT_MS) + MACHINE * echoMs + starvedMs
     if (pingMs > limit)
-      breaks.fail(new Error(`a ping took ${Math.round(pingMs)} ms during "${what}", an echo ${Math.round(echoMs)} ms`))
+      breaks.fail(
+        new Error(
+          `a ping took ${Math.round(pingMs)} ms during "${what}", an echo ${Math.round(echoMs)} ms; the server's threads waited ${Math.round(starvedMs)} ms for a processor`,
+        ),
+      )
     await setTimeout(EVERY_MS)
   }
 }

@@ -21,11 +21,15 @@ import { type Stage, setUp, WORKERS } from './stage.js'
 
 /** Until every load has begun, on a busy machine. */
 const BEGUN_MS = 180_000
+/** Until the server has seen that all initiators are gone. */
+const GONE_MS = 180_000
 const NOTHING = 'nothing'
 
 export interface RandomRestartsOptions {
   readonly seed: number
   readonly seconds: number
+  /** It goes on for longer until so many things have been done. */
+  readonly atLeast?: number
   /** An existing folder; what a fault needs is left there. */
   readonly scratch: string
   /** Takes a line for each thing that is done. */
@@ -76,7 +80,7 @@ interface Props {
 
 async function play({ stage, echo, guest }: Props, options: RandomRestartsOptions): Promise<RandomRestartsResult> {
   const { server, dataDir, configFile } = stage
-  const { seed, seconds, progress = () => {}, actions = ACTIONS } = options
+  const { seed, seconds, atLeast = 0, progress = () => {}, actions = ACTIONS } = options
   const dice = new Dice(seed)
   let doing = NOTHING
   const breaks = new Breaks()
@@ -92,7 +96,8 @@ async function play({ stage, echo, guest }: Props, options: RandomRestartsOption
   await use(fleet, breaks, async () => {
     const chosen = new ActionBag(actions, dice.fork())
     const own = dice.fork()
-    for (const end = performance.now() + seconds * 1000; performance.now() < end && !breaks.fault; ) {
+    const end = performance.now() + seconds * 1000
+    for (let number = 0; (performance.now() < end || number < atLeast) && !breaks.fault; number++) {
       await setTimeout(own.between(100, 1200))
       const action = chosen.next()
       doing = action.name
@@ -163,7 +168,7 @@ class ActionBag {
 
 /** All sessions have ended, as the server has it. */
 async function nobodyThere(server: RestartedServer): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (const end = performance.now() + GONE_MS; performance.now() < end; ) {
     const { body } = await server.operator('GET /workers')
     if (body.sessions === 0 && body.connections === 0) return
     await setTimeout(50)

@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { LIMITED_SERVER, type Limits, limitsVariable } from '../../harness/limited-server.js'
 import { DIES_WITH_PARENT } from '../../harness/run-program.js'
 import type { LogLine } from '../../harness/server.js'
 import { ROOT } from '../../repository.js'
 import { ORDERS_VARIABLE, type Order, type OrderAnswer, socketOf } from './fault-order.js'
 
-const READY_MS = 60_000
-const STOP_MS = 40_000
+const READY_MS = 180_000
+const STOP_MS = 90_000
 const ORDER_MS = 60_000
 const FAULTS = new URL('./fault-threads.js', import.meta.url)
 
@@ -28,6 +29,8 @@ export interface OperatorAnswer {
 export interface RestartedServerOptions {
   readonly configFile: string
   readonly adminToken: string
+  /** Limits of time other than the server's own. */
+  readonly limits?: Limits
 }
 
 export class RestartedServer {
@@ -44,12 +47,12 @@ export class RestartedServer {
   /** Starts one; see `logged` for when it is ready. */
   constructor(options: RestartedServerOptions) {
     this.#options = options
-    const main = join(ROOT, 'supervisor/dist/main.js')
+    const main = options.limits ? LIMITED_SERVER : join(ROOT, 'supervisor/dist/main.js')
     // What counts objects in a heap is experimental, and says so.
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--import', FAULTS.href]
     const command = [...node, main, '--config', options.configFile]
     this.#child = spawn('setpriv', [...DIES_WITH_PARENT, ...command], {
-      env: { ...process.env, [ORDERS_VARIABLE]: this.#folder },
+      env: { ...process.env, ...(options.limits && limitsVariable(options.limits)), [ORDERS_VARIABLE]: this.#folder },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#exit = once(this.#child, 'exit').then(([code]) => code as number | null)

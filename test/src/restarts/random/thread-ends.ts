@@ -9,8 +9,8 @@ import type { RestartedServer } from './restarted-server.js'
 
 export const FAULTS: readonly ThreadFault[] = ['throw', 'spin', 'heap']
 const LOOK_MS = 50
-/** From the end of a worker until another one serves in its place; one that spins is missed for five seconds first. */
-const BACK_MS = 60_000
+/** From the end of a worker until another one serves in its place; one that spins is missed for five seconds first, or for a minute where it has not much of the processor. */
+const BACK_MS = 180_000
 
 export async function endEngine(server: RestartedServer, fault: ThreadFault): Promise<string> {
   const died = server.count('engine.died')
@@ -30,7 +30,11 @@ export async function endWorker(
   { harsh = false } = {},
 ): Promise<string> {
   const { wentOn, lost } = breaks
-  const order = () => server.order({ kind: 'end', role: 'session-worker', index: dice.below(workers), fault })
+  const order = async () => {
+    // Who is at rest goes on only when the supervisor has been told that it is.
+    if (!harsh) await server.order({ kind: 'tell', threads: workers + 1 })
+    return server.order({ kind: 'end', role: 'session-worker', index: dice.below(workers), fault })
+  }
   const beganMs = performance.now()
   const { pid } = server
   const said = server.log.length
