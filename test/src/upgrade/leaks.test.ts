@@ -73,12 +73,12 @@ await t.test(`nothing is left over of ${UPGRADES} upgrades, and nothing of the s
     await makeBusy(busy)
     const keptMs = performance.now()
     await upgraded(t, server, { moved: 4, asked: 1 })
+    t.equal(overlays().length, 3, 'two in use, and one that is kept')
     await untilGone(original)
     for (const disk of disks) await disk.read(0, 8)
     const first = server.pid()
     const heldFirst = heldBy(server)
     const memoryFirst = memoryMiB(server)
-    t.equal(overlays().length, 3, 'two in use, and one that is kept')
     for (let round = 1; round < UPGRADES; round++) {
       await upgraded(t, server, { moved: 4 })
       for (const disk of disks) t.same(await disk.read(0, 8), content(4096, 1))

@@ -20,7 +20,7 @@ await t.test(`${IDLE + BUSY} sessions, ${BUSY} of them at work: all survive two 
     }
     await Promise.all(Array.from({ length: LOGINS_AT_A_TIME }, login))
     let over = false
-    const loads = disks.slice(0, BUSY).map(disk => verifiedLoad(disk, { depth: 1, stop: () => over }))
+    const loads = disks.slice(0, BUSY).map(disk => verifiedLoad(disk, { depth: 1, rounds: 2, stop: () => over }))
     const pauses = [
       await upgraded(t, server, { moved: disks.length }),
       await upgraded(t, server, { moved: disks.length }),

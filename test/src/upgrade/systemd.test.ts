@@ -60,7 +60,7 @@ await t.test('a start, an upgrade and a stop are told, with the process that ser
     t.equal(manager.mainPid, server.pid())
     t.equal(manager.heard.length, 2)
   })
-  t.match(manager.heard.at(-1), /^STOPPING=1\n/)
+  await until('the stop is told', () => /^STOPPING=1\n/.test(manager.heard.at(-1)!))
 })
 
 await t.test(
@@ -87,6 +87,9 @@ await t.test(
 /** A server on sockets that were opened before it: as systemd starts it, from a shell that knows its own process id. */
 async function withSockets(t: Test, use: (server: UpgradableServer, port: number) => Promise<void>): Promise<void> {
   const listeners = ['iscsi', 'http'].map(() => createServer())
+  t.teardown(() => {
+    for (const listener of listeners) listener.close()
+  })
   for (const listener of listeners)
     await new Promise<void>(resolve => listener.listen({ host: '127.0.0.1', port: 0 }, resolve))
   const [iscsi] = listeners.map(listener => (listener.address() as { port: number }).port)

@@ -20,10 +20,14 @@ import t, { type Test } from 'tap'
 import { MAIN, withUpgradableServer } from '../harness/upgradable-server.js'
 import { BLANK, BLOCK, content, portal, until } from '../protocol/lab.js'
 import { CHAP, config, LAB, SECRET } from './lab.js'
-import { LONGEST_STALL_MS, verifiedLoad } from './load.js'
+import { LONGEST_STALL_MS, starvationOf, verifiedLoad } from './load.js'
 
 const UPGRADES = 5
+/** Of a load, at least: it goes on after upgrades. */
+const ROUNDS = 11
 const HEIR = join(MAIN, '../fixtures/heir.js')
+/** Logins and calls. */
+const AT_LEAST = 3
 const EXCLUSIVE_ACCESS = 3
 /** The first request of a login. */
 const HALF = {
@@ -49,11 +53,12 @@ await t.test(`${UPGRADES} upgrades under verified load, and no session notices`,
     t.equal((await persistentReserveOut(fenced, prOut.register, { serviceActionKey: 7 })).status, status.good)
     t.equal((await persistentReserveOut(fenced, prOut.reserve, { key: 7, type: EXCLUSIVE_ACCESS })).status, status.good)
 
+    const starvation = starvationOf(server)
     const loads = [
-      verifiedLoad(one, { stop }),
-      verifiedLoad(two, { first: 65_536, stop }),
-      verifiedLoad(anonymous, { stop }),
-      verifiedLoad(several, { stop }),
+      verifiedLoad(one, { rounds: ROUNDS, starvation, stop }),
+      verifiedLoad(two, { first: 65_536, rounds: ROUNDS, starvation, stop }),
+      verifiedLoad(anonymous, { rounds: ROUNDS, starvation, stop }),
+      verifiedLoad(several, { rounds: ROUNDS, starvation, stop }),
     ]
     const pids = [server.pid()]
     const pauses: number[] = []
@@ -74,7 +79,7 @@ await t.test(`${UPGRADES} upgrades under verified load, and no session notices`,
       `pauses ${pauses.join(', ')} ms; longest answer ${Math.round(longestMs)} ms; rounds ${reports.map(r => r.rounds)}`,
     )
     t.ok(longestMs < LONGEST_STALL_MS, `the longest answer took ${longestMs} ms`)
-    for (const { rounds } of reports) t.ok(rounds > 10)
+    for (const { rounds } of reports) t.ok(rounds >= ROUNDS)
 
     t.equal((await proved.execute(cdb.testUnitReady())).status, status.good, 'no unit attention came of it')
     t.equal((await proved.executeRead(cdb.read16(0, 1), BLOCK)).status, status.reservationConflict, 'reservations hold')
@@ -91,7 +96,7 @@ await t.test('logins and HTTP calls that come during an upgrade are answered, no
     let logins = 0
     let calls = 0
     const login = async () => {
-      while (!over) {
+      while (!over || logins < AT_LEAST) {
         const session = await Initiator.login(portal(server), { target: BLANK })
         await session.write(0, content(BLOCK, logins))
         await session.logout()
@@ -100,7 +105,7 @@ await t.test('logins and HTTP calls that come during an upgrade are answered, no
       }
     }
     const call = async () => {
-      while (!over) {
+      while (!over || calls < AT_LEAST) {
         const response = await fetch(`${server.api}/healthz`, { headers: { connection: 'close' } })
         if (response.status !== 200) throw new Error(`a call was answered with ${response.status}`)
         calls++
@@ -118,11 +123,10 @@ await t.test('logins and HTTP calls that come during an upgrade are answered, no
       }
     }
     const beginning = begin()
+    await until('a login is begun', () => halves.length > 0)
     const restsBefore = server.log.length
     t.equal((await server.upgrade()).status, 200)
     upgraded = true
-    over = true
-    await Promise.all([...busy, beginning])
     const rests = server.log.slice(restsBefore).find(({ event }) => event === 'server.rests')
     const half = halves.findLast(({ begun }) => begun < Date.parse(String(rests?.time)))
     t.equal(
@@ -130,8 +134,10 @@ await t.test('logins and HTTP calls that come during an upgrade are answered, no
       0,
       'a login that was begun in one process ends in the next',
     )
+    over = true
+    await Promise.all([...busy, beginning])
     await Promise.all(halves.map(({ talk }) => talk.wire.end('reset')))
-    t.ok(logins > 2 && calls > 2, `${logins} logins, ${calls} calls`)
+    t.ok(logins >= AT_LEAST && calls >= AT_LEAST, `${logins} logins, ${calls} calls`)
   })
 })
 
@@ -182,13 +188,14 @@ await t.test('the new process is killed before it may begin: sessions go on in t
     let over = false
     const shared = await Initiator.login(portal(server), { target: LAB })
     const anonymous = await Initiator.login(portal(server), { target: BLANK })
-    const loads = [shared, anonymous].map(disk => verifiedLoad(disk, { stop: () => over }))
+    const starvation = starvationOf(server)
+    const loads = [shared, anonymous].map(disk => verifiedLoad(disk, { rounds: ROUNDS, starvation, stop: () => over }))
     writeFileSync(script, `await import(${JSON.stringify(HEIR)})`)
     for (const _ of [1, 2, 3]) t.match(await server.upgrade(), { status: 409, body: { detail: /ended by SIGKILL/ } })
     await setTimeout(500)
     over = true
     for (const { rounds, longestMs } of await Promise.all(loads)) {
-      t.ok(rounds > 10)
+      t.ok(rounds >= ROUNDS)
       t.ok(longestMs < LONGEST_STALL_MS, `the longest answer took ${longestMs} ms`)
     }
     await shared.logout()
