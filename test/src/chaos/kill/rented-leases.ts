@@ -21,7 +21,7 @@ const MOST_GROWTH = 300
 const RENEWED = 0.2
 const CHANGES = { grow: 3, freeze: 3, clone: 4, remove: 3, drop: 3 } as const
 /** What was interrupted is finished after the server is ready. */
-const FINISHED_MS = 10_000
+const FINISHED_MS = 60_000
 const IN_USE = { status: 409, code: 'image-in-use' } as const
 
 export class RentedLeases {

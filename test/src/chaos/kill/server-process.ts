@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import { DIES_WITH_PARENT } from '../../harness/run-program.js'
 import { ROOT } from '../../repository.js'
 
-const READY_MS = 60_000
-const STOP_MS = 30_000
+const READY_MS = 180_000
+const STOP_MS = 90_000
 const ERROR_LEVELS: ReadonlySet<unknown> = new Set(['error', 'fatal', 50, 60])
 const KEPT_LINES = 200
 

@@ -8,7 +8,7 @@ import type { FileRecord } from './record-log.js'
 
 const RECORDER = new URL('./recorder.js', import.meta.url).href
 const LIFE = fileURLToPath(new URL('./life.js', import.meta.url))
-const LIMIT_MS = 120_000
+const LIMIT_MS = 600_000
 
 export interface KillOrder {
   readonly after: number
