@@ -26,7 +26,10 @@ import {
 } from '@scsipub/volume'
 import type { PersistentFiles } from './volume-files.js'
 
-const COPY_BYTES = 1024 * 1024
+/** Looked at before others of the engine have a turn: bits for 4 GiB. A large volume has thousands of such pieces, most of them zeros. */
+const PIECE_BYTES = 1024 * 1024
+const PIECE_PAGES = PIECE_BYTES / BITMAP_PAGE_BYTES
+const ZEROS = Buffer.alloc(PIECE_BYTES)
 
 /** Which bitmap was taken at the opening. */
 export type Trusted = 'live' | 'durable'
@@ -46,8 +49,8 @@ export async function settle(files: PersistentFiles, sizeSectors: number, bootId
       requireSize(files.durablePath, readBitmapHeader(durable, files.durablePath).sizeSectors, sizeSectors)
       if (header.bootId === bootId) return 'live'
       const presenceEnd = bitmapFileBytes(sizeSectors, BITMAP_FORMAT.presence)
-      await copyBits(durable, live, presenceEnd)
-      await zeroBits(live, presenceEnd, bitmapFileBytes(sizeSectors, header.format))
+      await overwrite(live, { from: BITMAP_HEADER_BYTES, to: presenceEnd, with: durable })
+      await overwrite(live, { from: presenceEnd, to: bitmapFileBytes(sizeSectors, header.format), with: undefined })
       // Last: until here, whoever starts again finds the old boot id and copies again.
       writeBitmapHeader(live, { ...header, bootId })
       return 'durable'
@@ -63,22 +66,24 @@ function requireSize(path: string, found: number, wanted: number): void {
   if (found !== wanted) throw new BitmapDamaged(path, `it describes ${found} sectors and the volume has ${wanted}`)
 }
 
-async function copyBits(from: number, to: number, endBytes: number): Promise<void> {
-  const buffer = Buffer.allocUnsafe(COPY_BYTES)
-  for (let position = BITMAP_HEADER_BYTES; position < endBytes; ) {
-    const bytesRead = readSync(from, buffer, 0, Math.min(COPY_BYTES, endBytes - position), position)
-    if (bytesRead === 0) throw new Error('a bitmap became shorter while it was read')
-    writeAll(to, buffer, bytesRead, position)
-    position += bytesRead
+/** Has a part of a file be what another file has there, or zeros. What is so already is not written: most of it, and it takes no room on the disk as long as nobody writes it. */
+async function overwrite(file: number, o: { from: number; to: number; with: number | undefined }): Promise<void> {
+  const wanted = Buffer.alloc(PIECE_BYTES)
+  const found = Buffer.allocUnsafe(PIECE_BYTES)
+  for (let position = o.from; position < o.to; position += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, o.to - position)
+    if (o.with !== undefined) readAll(o.with, wanted, length, position)
+    readAll(file, found, length, position)
+    if (wanted.compare(found, 0, length, 0, length) !== 0) writeAll(file, wanted, length, position)
     await setImmediate() // others of the engine get their turn
   }
 }
 
-async function zeroBits(file: number, position: number, endBytes: number): Promise<void> {
-  const zeros = Buffer.alloc(COPY_BYTES)
-  for (let at = position; at < endBytes; at += zeros.length) {
-    writeAll(file, zeros, Math.min(zeros.length, endBytes - at), at)
-    await setImmediate()
+function readAll(file: number, buffer: Buffer, length: number, position: number): void {
+  for (let done = 0; done < length; ) {
+    const bytesRead = readSync(file, buffer, done, length - done, position + done)
+    if (bytesRead === 0) throw new Error('a bitmap became shorter while it was read')
+    done += bytesRead
   }
 }
 
@@ -97,7 +102,7 @@ export interface ChangedPage {
 /** The durable bitmap of an open volume. */
 export class DurableBitmap {
   readonly #fd: number
-  readonly #durable: Buffer = Buffer.allocUnsafe(BITMAP_PAGE_BYTES)
+  readonly #page = Buffer.allocUnsafe(BITMAP_PAGE_BYTES)
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r+')
@@ -115,53 +120,63 @@ export class DurableBitmap {
   changed(bitmap: MappedBitmap, pages: readonly number[], always: ReadonlySet<number>): ChangedPage[] {
     const changed: ChangedPage[] = []
     for (const page of pages) {
-      const live = pageOf(bitmap, page)
-      this.#read(page)
-      if (always.has(page) || !live.equals(this.#durable)) changed.push({ page, bytes: Buffer.from(live) })
+      const live = bytesOf(bitmap.words, { first: page, count: 1 })
+      const durable = this.#read({ first: page, count: 1 }, this.#page)
+      if (always.has(page) || !live.equals(durable)) changed.push({ page, bytes: Buffer.from(live) })
     }
     return changed
   }
 
   /** Writes copies made by `changed`. They are durable after a sync of `fd`. */
   write({ page, bytes }: ChangedPage): void {
-    const position = BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES
-    for (let done = 0; done < bytes.length; )
-      done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done)
+    writeAll(this.#fd, bytes, bytes.length, BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES)
   }
 
   /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has, less those deallocated. */
   async compare(bitmap: MappedBitmap, control: ControlBlock): Promise<void> {
     const pages = (bitmap.words.length * 4) / BITMAP_PAGE_BYTES
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES)
     let booked = 0
     let unmapped = 0
-    for (let page = 0; page < pages; page++) {
-      const live = pageOf(bitmap, page)
-      this.#read(page)
-      if (!live.equals(this.#durable)) control.dirty.mark(page)
-      const deallocated = countPresent(wordsOf(bitmap.deallocated, page))
-      booked += countPresent(wordsOf(bitmap.words, page)) - deallocated
-      unmapped += deallocated + countPresent(wordsOf(bitmap.anchored, page))
-      // A large volume has thousands of pages, and other volumes have requests.
-      if (page % 256 === 255) await setImmediate()
+    for (let first = 0; first < pages; first += PIECE_PAGES) {
+      const piece = { first, count: Math.min(PIECE_PAGES, pages - first) }
+      const durable = this.#read(piece, buffer)
+      if (!bytesOf(bitmap.words, piece).equals(durable))
+        for (let page = 0; page < piece.count; page++) {
+          const live = bytesOf(bitmap.words, { first: first + page, count: 1 })
+          if (durable.compare(live, 0, live.length, page * live.length, (page + 1) * live.length) !== 0)
+            control.dirty.mark(first + page)
+        }
+      const deallocated = countIn(bitmap.deallocated, piece)
+      booked += countIn(bitmap.words, piece) - deallocated
+      unmapped += deallocated + countIn(bitmap.anchored, piece)
+      await setImmediate()
     }
     control.space.allocatedSectors = booked
     if (unmapped > 0) control.setEverUnmapped()
   }
 
-  #read(page: number): void {
-    const position = BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES
-    if (readSync(this.#fd, this.#durable, 0, BITMAP_PAGE_BYTES, position) !== BITMAP_PAGE_BYTES) {
-      throw new Error('the durable bitmap became shorter')
-    }
+  /** The pages as they are on the disk, in `buffer`. */
+  #read(piece: Pages, buffer: Buffer): Buffer {
+    const length = piece.count * BITMAP_PAGE_BYTES
+    readAll(this.#fd, buffer, length, BITMAP_HEADER_BYTES + piece.first * BITMAP_PAGE_BYTES)
+    return buffer.subarray(0, length)
   }
 }
 
-/** The live page itself, not a copy. */
-function pageOf({ words }: MappedBitmap, page: number): Buffer {
-  return Buffer.from(words.buffer, words.byteOffset + page * BITMAP_PAGE_BYTES, BITMAP_PAGE_BYTES)
+interface Pages {
+  readonly first: number
+  readonly count: number
 }
 
-function wordsOf(region: Int32Array, page: number): Int32Array {
-  const words = BITMAP_PAGE_BYTES / 4
-  return region.subarray(page * words, (page + 1) * words)
+/** The live pages themselves, not a copy. */
+function bytesOf({ buffer, byteOffset }: Int32Array, { first, count }: Pages): Buffer {
+  return Buffer.from(buffer, byteOffset + first * BITMAP_PAGE_BYTES, count * BITMAP_PAGE_BYTES)
+}
+
+/** Bits set in these pages. */
+function countIn(region: Int32Array, pages: Pages): number {
+  const bytes = bytesOf(region, pages)
+  if (ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0) return 0
+  return countPresent(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4))
 }

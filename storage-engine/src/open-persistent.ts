@@ -40,7 +40,8 @@ export interface OpenOptions {
 export async function openPersistent(o: OpenOptions): Promise<PersistentVolume> {
   const { directory, spec } = o
   const { volumeId } = spec
-  if (!exists(directory, volumeId)) {
+  const isNew = !exists(directory, volumeId)
+  if (isNew) {
     baseOfNew(directory, spec)
     makePersistent(directory, { format: 1, spec, identity: newIdentity() }, o.bootId)
   }
@@ -48,7 +49,7 @@ export async function openPersistent(o: OpenOptions): Promise<PersistentVolume> 
   const differs = conflict(manifest.spec, spec)
   if (differs) throw new RpcError('mismatch', differs)
   return openFound(o, { spec, identity: manifest.identity, base: baseOfVolume(directory, manifest) }, async volume => {
-    await volume.takeStock()
+    await volume.takeStock({ isNew })
     volume.sanitizer.resume()
   })
 }

@@ -89,12 +89,12 @@ export class PersistentVolume implements EngineVolume {
 
   /**
    * Takes stock of what the bitmaps say, and finishes an atomic write that was interrupted. To be called once, before anybody borrows the
-   * volume, or with the gate closed and nothing in flight.
+   * volume, or with the gate closed and nothing in flight. `isNew`: the bitmaps have just been made, without a bit; to look at those of a large volume takes seconds.
    */
-  async takeStock(): Promise<void> {
+  async takeStock({ isNew = false } = {}): Promise<void> {
     const pending = await this.#intent.pending()
     if (pending) this.store.restore(pending.position, pending.data)
-    await this.#files.durable.compare(this.#files.bitmap, this.control)
+    if (!isNew) await this.#files.durable.compare(this.#files.bitmap, this.control)
     if (!pending) return
     await this.flush()
     this.control.endOperation()

@@ -8,8 +8,8 @@ import { SECTOR_BYTES } from '@scsipub/volume'
 
 /** What volumes and snapshots may be called. */
 export const VOLUME_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
-/** 2^48 bytes: more than a file system of today takes as one file, and far from where numbers lose precision. */
-export const MAX_SIZE_BYTES = 2 ** 48
+/** 16 TiB: a bit for each of its sectors is what one array can look at (4 GiB, see `SharedMapping`), and the largest file of ext4. */
+export const MAX_SIZE_BYTES = 2 ** 44
 
 /** Undefined, or everything that is wrong with the specification in one line. */
 export function invalidSpec(spec: VolumeSpec): string | undefined {

@@ -3,7 +3,7 @@
  *
  * The danger: JavaScript cannot know that an address is gone. A typed array over memory that is unmapped kills the
  * process with SIGSEGV when it is touched, and one behind the end of a truncated or unallocated file with SIGBUS. So:
- * take `words` from the mapping each time or drop every copy before `unmap()`, never truncate a mapped file, and
+ * take `words()` from the mapping each time or drop every copy before `unmap()`, never truncate a mapped file, and
  * allocate its blocks (`fallocate`) before it is mapped.
  *
  * A mapping belongs to the process, not to the thread: a worker that is terminated leaves its mappings behind, unless it writes them down (`registerMappings`) and somebody
@@ -24,6 +24,9 @@ const PROT_WRITE = 2
 const MAP_SHARED = 1
 const MS_SYNC = 4
 
+/** More than that, and Node ends the process instead of making an array of it. */
+const MAX_VIEW_BYTES = 2 ** 32
+
 let registry: MappingRegistry | undefined
 
 /** From now on this thread writes its mappings down there: in memory that `MappingRegistry` has made. */
@@ -39,7 +42,8 @@ export function unmapAll(left: MappingRegistry): number {
 }
 
 export class SharedMapping {
-  #words: Int32Array
+  /** All of it, unless that is too much for one array. */
+  #whole: Int32Array | undefined
   #address: number
   readonly #lengthBytes: number
   readonly #place: number | undefined
@@ -49,12 +53,21 @@ export class SharedMapping {
     this.#address = address
     this.#lengthBytes = lengthBytes
     this.#place = registry?.add(address, lengthBytes)
-    this.#words = new Int32Array(koffi.view(BigInt(address), lengthBytes))
+    if (lengthBytes <= MAX_VIEW_BYTES) this.#whole = view(address, lengthBytes)
   }
 
-  /** The mapped bytes as 32-bit words; an empty array after `unmap()`. */
-  get words(): Int32Array {
-    return this.#words
+  /**
+   * `lengthBytes` of the mapped bytes from `offsetBytes` (multiples of 4), all unless told, as 32-bit words; an empty array after `unmap()`. Throws RangeError when that is outside of the mapping, or more than 4 GiB.
+   */
+  words(offsetBytes = 0, lengthBytes = this.#lengthBytes - offsetBytes): Int32Array {
+    if (this.#address === 0) return new Int32Array(0)
+    const fits = offsetBytes >= 0 && lengthBytes >= 0 && offsetBytes + lengthBytes <= this.#lengthBytes
+    if (!fits || lengthBytes > MAX_VIEW_BYTES || offsetBytes % 4 !== 0 || lengthBytes % 4 !== 0)
+      throw new RangeError(`${lengthBytes} bytes from ${offsetBytes} are no words of a mapping of ${this.#lengthBytes}`)
+    return (
+      this.#whole?.subarray(offsetBytes / 4, (offsetBytes + lengthBytes) / 4) ??
+      view(this.#address + offsetBytes, lengthBytes)
+    )
   }
 
   /** Writes the changed pages to the file's storage and waits for it. Throws EIO, ENOSPC. */
@@ -68,10 +81,14 @@ export class SharedMapping {
     if (this.#address === 0) return
     const address = this.#address
     this.#address = 0
-    this.#words = new Int32Array(0)
+    this.#whole = undefined
     if (this.#place !== undefined) registry?.remove(this.#place)
     if ((munmap(address, this.#lengthBytes) as number) !== 0) throw lastError('munmap')
   }
+}
+
+function view(address: number, lengthBytes: number): Int32Array {
+  return new Int32Array(koffi.view(BigInt(address), lengthBytes))
 }
 
 /**

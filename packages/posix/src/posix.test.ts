@@ -87,17 +87,36 @@ t.test('the exclusive lock belongs to one open file and ends with it', async t =
 t.test('a mapping and the file are the same bytes, and the array is empty after unmap', async t => {
   const fd = file('map', 8192, 0)
   const mapping = mmapShared(fd, 8192)
-  Atomics.or(mapping.words, 1024, 0x01020304)
+  Atomics.or(mapping.words(), 1024, 0x01020304)
   mapping.sync()
   const bytes = Buffer.alloc(8192)
   pread(fd, bytes, 0, 8192, 0)
   t.equal(bytes.readInt32LE(4096), 0x01020304)
   writeSync(fd, Buffer.from([5]), 0, 1, 0)
-  t.equal(Atomics.load(mapping.words, 0), 5)
+  t.equal(Atomics.load(mapping.words(), 0), 5)
   mapping.unmap()
   mapping.unmap()
-  t.equal(mapping.words.length, 0)
+  t.equal(mapping.words().length, 0)
   t.notMatch(readFileSync('/proc/self/maps', 'utf8'), join(directory, 'map'))
+})
+
+t.test('of a mapping that is more than an array can look at, parts can be looked at', async t => {
+  const GIB = 2 ** 30
+  const fd = file('large', 0, 0)
+  ftruncateSync(fd, 5 * GIB)
+  const mapping = mmapShared(fd, 5 * GIB)
+  const words = mapping.words(5 * GIB - 4096)
+  t.equal(words.length, 1024)
+  words[1023] = 0x01020304
+  const bytes = Buffer.alloc(4096)
+  pread(fd, bytes, 0, 4096, 5 * GIB - 4096)
+  t.equal(bytes.readInt32LE(4092), 0x01020304)
+  t.equal(mapping.words(GIB, 4 * GIB).at(-1), 0x01020304)
+  t.throws(() => mapping.words(), RangeError)
+  t.throws(() => mapping.words(4 * GIB, 2 * GIB), RangeError, 'beyond its end')
+  t.throws(() => mapping.words(2), RangeError)
+  mapping.unmap()
+  t.equal(mapping.words().length, 0)
 })
 
 t.test('a mapping of no or of odd length is refused, and of a directory by the system', async t => {

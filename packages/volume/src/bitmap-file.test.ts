@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -20,7 +21,9 @@ import {
   MappedBitmap,
   readBitmapHeader,
   upgradeBitmapFile,
+  writeBitmapHeader,
 } from './bitmap-file.js'
+import { countAbsent, setPresent } from './sector-bits.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'scsipub-bitmap-'))
 t.teardown(() => rmSync(directory, { recursive: true }))
@@ -63,6 +66,27 @@ t.test('a new bitmap has its header, no bit, and all of its blocks', async t => 
   t.equal(bitmap.deallocated[0], 0, 'the regions do not overlap')
   bitmap.unmap()
   t.equal(bitmap.words.length, 0)
+})
+
+t.test('the bitmap of a disk of 8 TiB, 6 GiB long', async t => {
+  const large = { ...header, sizeSectors: 2 ** 43 / 512 }
+  const path = join(directory, 'large')
+  const fd = openSync(path, 'wx+')
+  ftruncateSync(fd, bitmapFileBytes(large.sizeSectors, large.format)) // `createBitmapFile` takes all of its room
+  writeBitmapHeader(fd, large)
+  const bitmap = new MappedBitmap(path, large.sizeSectors)
+  const regions = [bitmap.words, bitmap.deallocated, bitmap.anchored]
+  for (const [index, region] of regions.entries())
+    t.equal(setPresent(region, large.sizeSectors - 3, 3 - index), 3 - index)
+  t.same(
+    regions.map(region => countAbsent(region, large.sizeSectors - 4, 4)),
+    [1, 2, 3],
+  )
+  bitmap.unmap()
+  const last = Buffer.alloc(4)
+  readSync(fd, last, 0, 4, bitmapFileBytes(large.sizeSectors, large.format) - 4)
+  t.equal(last.readUInt32LE(), 0x20000000)
+  closeSync(fd)
 })
 
 t.test('a bitmap that exists is never made again', async t => {

@@ -149,11 +149,8 @@ export class MappedBitmap {
     } finally {
       closeSync(fd)
     }
-    const length = bitmapRegionBytes(sizeSectors) / 4
-    const region = (index: number) => {
-      const first = BITMAP_HEADER_BYTES / 4 + index * length
-      return this.#mapping.words.subarray(first, first + length)
-    }
+    const length = bitmapRegionBytes(sizeSectors)
+    const region = (index: number) => this.#mapping.words(BITMAP_HEADER_BYTES + index * length, length)
     this.words = region(0)
     this.deallocated = region(1)
     this.anchored = region(2)

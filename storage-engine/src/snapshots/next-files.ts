@@ -19,6 +19,7 @@ import { filesIn } from '../volume-files.js'
 
 /** Pages copied before other volumes have a turn. */
 const PAGES_A_TURN = 1024
+const ZERO_PAGE = Buffer.alloc(BITMAP_PAGE_BYTES)
 
 export function nextOf(place: string): string {
   return join(place, 'next')
@@ -91,7 +92,8 @@ async function copyBits(words: Int32Array, path: string, position: number): Prom
   try {
     for (let page = 0; page * pageWords < words.length; page++) {
       const bits = words.subarray(page * pageWords, (page + 1) * pageWords)
-      if (bits.some(word => word !== 0)) writePage(fd, bits, position + page * BITMAP_PAGE_BYTES)
+      const bytes = Buffer.from(bits.buffer, bits.byteOffset, bits.byteLength)
+      if (!bytes.equals(ZERO_PAGE)) writePage(fd, bytes, position + page * BITMAP_PAGE_BYTES)
       if (page % PAGES_A_TURN === PAGES_A_TURN - 1) await setImmediate()
     }
     fsyncSync(fd)
@@ -100,8 +102,7 @@ async function copyBits(words: Int32Array, path: string, position: number): Prom
   }
 }
 
-function writePage(fd: number, { buffer, byteOffset, byteLength }: Int32Array, position: number): void {
-  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+function writePage(fd: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
 }
 
