@@ -1,6 +1,5 @@
 /** Once a second a worker tells by its counters that it is alive, what memory it has, and how late its event loop was. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
 import type { WorkerCounters } from '@scsipub/contract'
 
 const BEAT_MS = 1_000
@@ -14,7 +13,8 @@ export function beginPulse(counters: WorkerCounters): void {
   delays.enable()
   const late = (ns: number) => Math.max(0, ns / NS_PER_MS - RESOLUTION_MS) || 0 // of no look at all there is no mean
   const beat = () => {
-    const { used_heap_size: heapBytes, external_memory: externalBytes } = getHeapStatistics()
+    // V8's own count of external memory has mapped bitmaps in it, gigabytes of large disks, long after they are unmapped.
+    const { heapUsed: heapBytes, arrayBuffers: externalBytes } = process.memoryUsage()
     const seen = { delayMean: late(delays.mean), delayP99: late(delays.percentile(99)), delayMax: late(delays.max) }
     counters.beat({ heapBytes, externalBytes, ...seen })
     delays.reset()
