@@ -6,6 +6,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -87,6 +88,14 @@ t.test('the bitmap of a disk of 8 TiB, 6 GiB long', async t => {
   readSync(fd, last, 0, 4, bitmapFileBytes(large.sizeSectors, large.format) - 4)
   t.equal(last.readUInt32LE(), 0x20000000)
   closeSync(fd)
+})
+
+t.test('one that there is no room for takes none', async t => {
+  const { bavail, bsize } = statfsSync(directory)
+  const path = join(directory, 'huge')
+  const sizeSectors = Math.ceil((bavail * bsize * 8) / 3) + 2 ** 35
+  t.throws(() => createBitmapFile(path, { ...header, sizeSectors }), { code: 'ENOSPC' })
+  t.equal(statSync(path).blocks, 0)
 })
 
 t.test('a bitmap that exists is never made again', async t => {

@@ -19,7 +19,7 @@
  * made: a store into a mapped page that finds no room would kill the process.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, statfsSync, writeSync } from 'node:fs'
 import { BITMAP_PAGE_BYTES, SECTORS_PER_BITMAP_PAGE } from '@scsipub/contract'
 import { fallocate, mmapShared, type SharedMapping } from '@scsipub/posix'
 import { SECTOR_BYTES } from './sector-bits.js'
@@ -65,7 +65,7 @@ export function bitmapFileBytes(sizeSectors: number, format: BitmapFormat): numb
 export function createBitmapFile(path: string, header: BitmapHeader): void {
   const fd = openSync(path, 'wx+', 0o600)
   try {
-    fallocate(fd, 0, bitmapFileBytes(header.sizeSectors, header.format))
+    reserve(fd, bitmapFileBytes(header.sizeSectors, header.format))
     writeBitmapHeader(fd, header)
   } finally {
     closeSync(fd)
@@ -79,10 +79,19 @@ export function createBitmapFile(path: string, header: BitmapHeader): void {
 export function upgradeBitmapFile(fd: number, header: BitmapHeader): BitmapHeader {
   if (header.format === BITMAP_FORMAT.provisioned) return header
   const upgraded = { ...header, format: BITMAP_FORMAT.provisioned }
-  fallocate(fd, 0, bitmapFileBytes(header.sizeSectors, upgraded.format))
+  reserve(fd, bitmapFileBytes(header.sizeSectors, upgraded.format))
   fsyncSync(fd)
   writeBitmapHeader(fd, upgraded)
   return upgraded
+}
+
+/** Takes all blocks of a file, or as far as one can know beforehand none: a file system that is filled up until no more is left fails the writes of others. */
+function reserve(fd: number, lengthBytes: number): void {
+  const { bavail, bsize } = statfsSync(`/proc/self/fd/${fd}`)
+  const missing = lengthBytes - fstatSync(fd).blocks * 512 - bavail * bsize
+  if (missing > 0)
+    throw Object.assign(new Error(`ENOSPC: no room for a bitmap of ${lengthBytes} bytes`), { code: 'ENOSPC' })
+  fallocate(fd, 0, lengthBytes)
 }
 
 /** Writes the header into an open bitmap file, in one write. */
