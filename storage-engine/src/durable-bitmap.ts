@@ -18,6 +18,7 @@ import {
   BITMAP_HEADER_BYTES,
   BitmapDamaged,
   bitmapFileBytes,
+  bitmapRegionBytes,
   countPresent,
   type MappedBitmap,
   readBitmapHeader,
@@ -28,7 +29,6 @@ import type { PersistentFiles } from './volume-files.js'
 
 /** Looked at before others of the engine have a turn: bits for 4 GiB. A large volume has thousands of such pieces, most of them zeros. */
 const PIECE_BYTES = 1024 * 1024
-const PIECE_PAGES = PIECE_BYTES / BITMAP_PAGE_BYTES
 const ZEROS = Buffer.alloc(PIECE_BYTES)
 
 /** Which bitmap was taken at the opening. */
@@ -120,9 +120,9 @@ export class DurableBitmap {
   changed(bitmap: MappedBitmap, pages: readonly number[], always: ReadonlySet<number>): ChangedPage[] {
     const changed: ChangedPage[] = []
     for (const page of pages) {
-      const live = bytesOf(bitmap.words, { first: page, count: 1 })
-      const durable = this.#read({ first: page, count: 1 }, this.#page)
-      if (always.has(page) || !live.equals(durable)) changed.push({ page, bytes: Buffer.from(live) })
+      const live = pageOf(bitmap, page)
+      readAll(this.#fd, this.#page, BITMAP_PAGE_BYTES, BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES)
+      if (always.has(page) || !live.equals(this.#page)) changed.push({ page, bytes: Buffer.from(live) })
     }
     return changed
   }
@@ -132,51 +132,52 @@ export class DurableBitmap {
     writeAll(this.#fd, bytes, bytes.length, BITMAP_HEADER_BYTES + page * BITMAP_PAGE_BYTES)
   }
 
-  /** Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has, less those deallocated. */
-  async compare(bitmap: MappedBitmap, control: ControlBlock): Promise<void> {
-    const pages = (bitmap.words.length * 4) / BITMAP_PAGE_BYTES
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES)
+  /**
+   * Marks the pages that differ from the live bitmap and books the sectors that the live bitmap has, less those deallocated. Both are read as files: what is looked at
+   * through the mapping counts as memory of the process, gigabytes of a large disk.
+   */
+  async compare(livePath: string, sizeSectors: number, control: ControlBlock): Promise<void> {
+    const regionBytes = bitmapRegionBytes(sizeSectors)
+    const [durable, live] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)]
     let booked = 0
     let unmapped = 0
-    for (let first = 0; first < pages; first += PIECE_PAGES) {
-      const piece = { first, count: Math.min(PIECE_PAGES, pages - first) }
-      const durable = this.#read(piece, buffer)
-      if (!bytesOf(bitmap.words, piece).equals(durable))
-        for (let page = 0; page < piece.count; page++) {
-          const live = bytesOf(bitmap.words, { first: first + page, count: 1 })
-          if (durable.compare(live, 0, live.length, page * live.length, (page + 1) * live.length) !== 0)
-            control.dirty.mark(first + page)
+    const file = openSync(livePath, 'r')
+    try {
+      for (let first = 0; first < regionBytes; first += PIECE_BYTES) {
+        const length = Math.min(PIECE_BYTES, regionBytes - first)
+        const position = BITMAP_HEADER_BYTES + first
+        const count = (region: number) => {
+          readAll(file, live, length, position + region * regionBytes)
+          return isZero(live, length) ? 0 : countPresent(new Int32Array(live.buffer, live.byteOffset, length / 4))
         }
-      const deallocated = countIn(bitmap.deallocated, piece)
-      booked += countIn(bitmap.words, piece) - deallocated
-      unmapped += deallocated + countIn(bitmap.anchored, piece)
-      await setImmediate()
+        const present = count(0)
+        readAll(this.#fd, durable, length, position)
+        for (const at of differingPages(live, durable, length)) control.dirty.mark((first + at) / BITMAP_PAGE_BYTES)
+        const deallocated = count(1)
+        booked += present - deallocated
+        unmapped += deallocated + count(2)
+        await setImmediate()
+      }
+    } finally {
+      closeSync(file)
     }
     control.space.allocatedSectors = booked
     if (unmapped > 0) control.setEverUnmapped()
   }
-
-  /** The pages as they are on the disk, in `buffer`. */
-  #read(piece: Pages, buffer: Buffer): Buffer {
-    const length = piece.count * BITMAP_PAGE_BYTES
-    readAll(this.#fd, buffer, length, BITMAP_HEADER_BYTES + piece.first * BITMAP_PAGE_BYTES)
-    return buffer.subarray(0, length)
-  }
 }
 
-interface Pages {
-  readonly first: number
-  readonly count: number
+/** Where pages begin that differ, of two pieces. */
+function differingPages(one: Buffer, other: Buffer, length: number): number[] {
+  if (one.compare(other, 0, length, 0, length) === 0) return []
+  const pages = Array.from({ length: length / BITMAP_PAGE_BYTES }, (_, page) => page * BITMAP_PAGE_BYTES)
+  return pages.filter(at => one.compare(other, at, at + BITMAP_PAGE_BYTES, at, at + BITMAP_PAGE_BYTES) !== 0)
 }
 
-/** The live pages themselves, not a copy. */
-function bytesOf({ buffer, byteOffset }: Int32Array, { first, count }: Pages): Buffer {
-  return Buffer.from(buffer, byteOffset + first * BITMAP_PAGE_BYTES, count * BITMAP_PAGE_BYTES)
+function isZero(bytes: Buffer, length: number): boolean {
+  return ZEROS.compare(bytes, 0, length, 0, length) === 0
 }
 
-/** Bits set in these pages. */
-function countIn(region: Int32Array, pages: Pages): number {
-  const bytes = bytesOf(region, pages)
-  if (ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0) return 0
-  return countPresent(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4))
+/** A live page itself, not a copy. */
+function pageOf({ words }: MappedBitmap, page: number): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset + page * BITMAP_PAGE_BYTES, BITMAP_PAGE_BYTES)
 }

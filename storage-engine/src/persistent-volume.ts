@@ -94,7 +94,8 @@ export class PersistentVolume implements EngineVolume {
   async takeStock({ isNew = false } = {}): Promise<void> {
     const pending = await this.#intent.pending()
     if (pending) this.store.restore(pending.position, pending.data)
-    if (!isNew) await this.#files.durable.compare(this.#files.bitmap, this.control)
+    const sizeSectors = this.descriptor.spec.sizeBytes / SECTOR_BYTES
+    if (!isNew) await this.#files.durable.compare(this.#paths.bitmapPath, sizeSectors, this.control)
     if (!pending) return
     await this.flush()
     this.control.endOperation()
