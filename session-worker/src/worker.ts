@@ -3,6 +3,7 @@
  * the supervisor and one to the storage engine, the output slab, the borrowed volumes, one clock.
  */
 import { readlinkSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, threadId } from 'node:worker_threads'
 import {
   type BorrowerRequest,
@@ -15,6 +16,7 @@ import {
   faults,
   type LunsNotice,
   memoryOf,
+  type NoticesNotice,
   Requester,
   type SessionWorkerData,
   type SupervisorNotice,
@@ -40,6 +42,8 @@ import { TokenFiles } from './token-files.js'
 
 /** How often silent connections are looked for. */
 const TICK_MS = 5_000
+/** How long a session that is on its way waits for an engine that does not answer; initiators are promised an answer within a second. */
+const PING_MS = 700
 
 type AnsweredNotice = Extract<EngineNotice, { noticeId: number }>
 
@@ -129,9 +133,7 @@ export class SessionWorker implements Services {
       case 'session.adopt':
         return this.#answer(notice, async () => this.#handOver.come(notice))
       case 'session.notices':
-        // What the engine has said comes by another port, and may have come later to this thread though it was said before.
-        this.#hearEngine()
-        return this.#answer(notice, async () => this.#handOver.remembered(notice))
+        return this.#answer(notice, () => this.#remembered(notice))
       case 'session.go':
         return this.#answer(notice, async () => this.#handOver.go(notice))
     }
@@ -149,6 +151,18 @@ export class SessionWorker implements Services {
     )
     // A supervisor that has gone needs no answer.
     told.catch(() => {})
+  }
+
+  /**
+   * What the engine has said to a session that is gone. It comes by another port than the question, and may come later though it was said before. `last`: another worker has the session by now, and may not be
+   * told of it again what it was told before; the engine, which tells one worker after the other, may not have come to this one yet.
+   */
+  async #remembered(notice: NoticesNotice): Promise<unknown> {
+    // An engine that does not answer says nothing either, or tells it again to all workers when it is replaced.
+    if (notice.last)
+      await Promise.race([this.engine.ask({ kind: 'engine.ping' }), setTimeout(PING_MS, undefined, { ref: false })])
+    this.#hearEngine()
+    return this.#handOver.remembered(notice)
   }
 
   /** Takes in what the engine has said and this thread has not come to yet. */

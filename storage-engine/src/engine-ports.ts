@@ -239,6 +239,8 @@ async function lend(request: BorrowerRequest, slot: number, { engine, workers, l
       case 'notice.done':
         workers.done(request.noticeId, slot)
         return {}
+      case 'engine.ping':
+        return {}
       case 'tokens.folder':
         return { path: engine.tokensFolder }
     }

@@ -133,6 +133,8 @@ export const borrowerRequestSchema = {
       properties: { id: { type: 'uint32' }, volumeId: { type: 'string' }, sessionId: { type: 'uint32' } },
       ...repeatable,
     },
+    /** Answered at once. Whatever any worker was told before that, this one has been told before the answer. */
+    'engine.ping': { properties: { id: { type: 'uint32' } }, ...repeatable },
     'notice.done': { properties: { id: { type: 'uint32' }, noticeId: { type: 'uint32' } }, ...repeatable },
     'tokens.folder': { properties: { id: { type: 'uint32' } }, ...repeatable },
   },

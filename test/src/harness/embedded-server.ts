@@ -29,6 +29,8 @@ export interface EmbeddedOptions {
   readonly advertise?: string
   /** Where session workers begin; as in `npm start` unless told. */
   readonly workerEntry?: URL
+  /** Likewise for the storage engine. */
+  readonly engineEntry?: URL
   readonly limits?: Partial<ServerLimits>
   /** Further keys of the configuration, as environment variables. */
   readonly env?: Readonly<Record<string, string>>
@@ -44,7 +46,18 @@ export interface EmbeddedOptions {
  */
 export async function withEmbeddedServer(
   t: Test,
-  { targets, workers = 2, port = 0, advertise, workerEntry, limits, env, expected, fails }: EmbeddedOptions,
+  {
+    targets,
+    workers = 2,
+    port = 0,
+    advertise,
+    workerEntry,
+    engineEntry,
+    limits,
+    env,
+    expected,
+    fails,
+  }: EmbeddedOptions,
   use: (server: EmbeddedServer) => Promise<void>,
 ): Promise<void> {
   const log: LogLine[] = []
@@ -64,7 +77,7 @@ export async function withEmbeddedServer(
       },
     }),
     log: createLog('debug', { write: line => void log.push(JSON.parse(line) as LogLine) }),
-    engineEntry: pathToFileURL(resolve('@scsipub/storage-engine/main')),
+    engineEntry: engineEntry ?? pathToFileURL(resolve('@scsipub/storage-engine/main')),
     workerEntry: workerEntry ?? pathToFileURL(resolve('@scsipub/session-worker/main')),
     ...(limits && { limits }),
     onFailure: why => failures.push(why),
