@@ -154,8 +154,8 @@ export class SessionWorker implements Services {
   }
 
   /**
-   * What the engine has said to a session that is gone. It comes by another port than the question, and may come later though it was said before. `last`: another worker has the session by now, and may not be
-   * told of it again what it was told before; the engine, which tells one worker after the other, may not have come to this one yet.
+   * What the engine has said to a session that is gone. It comes by another port than the question, and may come later though it was said before. `last`: the session is in another worker by now. The engine tells
+   * one worker after the other: what that one heard before it had the session, this one may not have been told yet.
    */
   async #remembered(notice: NoticesNotice): Promise<unknown> {
     // An engine that does not answer says nothing either, or tells it again to all workers when it is replaced.

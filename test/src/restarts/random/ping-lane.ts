@@ -17,6 +17,16 @@ const LIMIT_MS = 3_000
 /** Any stall, also where a thread has died: what spins is missed for five seconds first. */
 const STALLED_MS = 8_000
 
+interface PingLaneOptions {
+  readonly address: PortalAddress
+  readonly target: string
+  readonly breaks: Breaks
+  readonly echo: Echo
+  readonly starvation: Starvation
+  /** What is done to the server at the moment. */
+  readonly doing: () => string
+}
+
 export class PingLane implements Lane {
   readonly name = 'pings'
   done = 0
@@ -26,24 +36,10 @@ export class PingLane implements Lane {
   /** Those that took longer than is promised. */
   readonly late: { readonly what: string; readonly pingMs: number; readonly echoMs: number }[] = []
   readonly #tookMs: number[] = []
-  readonly #options: {
-    address: PortalAddress
-    target: string
-    breaks: Breaks
-    echo: Echo
-    starvation: Starvation
-    doing: () => string
-  }
+  readonly #options: PingLaneOptions
   #stopped = false
 
-  constructor(options: {
-    address: PortalAddress
-    target: string
-    breaks: Breaks
-    echo: Echo
-    starvation: Starvation
-    doing: () => string
-  }) {
+  constructor(options: PingLaneOptions) {
     this.#options = options
   }
 
