@@ -3,7 +3,7 @@
  * it, soon after any of that has changed; what changes with every command stands in cells of shared memory (`SessionCell`).
  *
  * Each state has a version, which the cells carry from the moment of the change: as long as the supervisor has not been told of that version, what it knows is old, and the
- * session counts as busy. So it may be told late, and of many changes at once, and a login waits for nothing.
+ * session counts as busy. So it may be told late, and of many changes at once, and a login waits for nothing. A session that comes from another worker is told of when it has begun.
  *
  * Left out: copies under way. A session is busy as long as it has one, and what is known of it afterwards is told like the rest.
  */
@@ -14,6 +14,8 @@ import type { Session } from '../session.js'
 
 /** How long after a change the supervisor is told. A login makes several. */
 const REST_MS = 100
+/** Sessions that are told of in one turn; with all that a worker may have, their initiators would wait for it. */
+const AT_A_TIME = 16
 
 export interface StandingsParts {
   readonly supervisor: Pick<Requester<SupervisorRequest, SupervisorReplies>, 'ask'>
@@ -41,8 +43,12 @@ export class Standings {
 
   #tell(): void {
     this.#timer = undefined
-    for (const session of this.#changed) if (session.isOpen) this.#tellOf(session)
-    this.#changed.clear()
+    const told = [...this.#changed].filter(({ arriving }) => !arriving).slice(0, AT_A_TIME)
+    for (const session of told) {
+      this.#changed.delete(session)
+      if (session.isOpen) this.#tellOf(session)
+    }
+    if (this.#changed.size > 0) this.#timer = setTimeout(() => this.#tell(), told.length === AT_A_TIME ? 0 : REST_MS)
   }
 
   #tellOf(session: Session): void {
