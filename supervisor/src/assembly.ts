@@ -116,6 +116,7 @@ export class Assembly {
     try {
       const assembly = new Assembly(options, undo)
       await assembly.#start()
+      undo.length = 0 // it holds what the start began with
       return assembly
     } catch (error) {
       for (const end of undo.reverse()) await end()

@@ -63,7 +63,8 @@ export interface AttachedWorker {
 
 export class Engine {
   readonly ask: Requester<EngineRequest, EngineReplies>['ask']
-  readonly #options: EngineOptions
+  /** Not what was for the start: a thread and a state of long ago. */
+  readonly #options: Omit<EngineOptions, 'worker' | 'inherited' | 'limits'>
   readonly #limits: EngineLimits
   readonly #ledger = new EngineLedger()
   readonly #memory: EngineMemory
@@ -83,13 +84,13 @@ export class Engine {
 
   /** Starts the thread. Whether it came up is seen by the first request: that fails when the engine has ended. */
   constructor(options: EngineOptions) {
-    const { inherited, limits } = options
-    this.#options = options
+    const { worker, inherited, limits, ...lasting } = options
+    this.#options = lasting
     this.#limits = { ...LIMITS, ...limits }
     this.#memory = inherited ? EngineMemory.import(inherited.state.memory) : new EngineMemory()
     if (inherited) this.#ledger.import(inherited.state)
     this.#lockFd = inherited?.lockFd
-    this.#thread = this.#newThread(options.worker)
+    this.#thread = this.#newThread(worker)
     this.#begin()
     this.#requester = new Requester(this.#thread.worker)
     this.ask = this.#requester.ask.bind(this.#requester) as Requester<EngineRequest, EngineReplies>['ask']
