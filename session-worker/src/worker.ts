@@ -154,14 +154,16 @@ export class SessionWorker implements Services {
   }
 
   /**
-   * What the engine has said to a session that is gone. It comes by another port than the question, and may come later though it was said before. `last`: the session is in another worker by now. The engine tells
-   * one worker after the other: what that one heard before it had the session, this one may not have been told yet.
+   * What the engine has said to a session that is gone. It comes by another port than the question, and may come later though it was said before. The engine tells one worker
+   * after the other: what the next one had before it had the session, this one may not have been told yet.
    */
   async #remembered(notice: NoticesNotice): Promise<unknown> {
-    // An engine that does not answer says nothing either, or tells it again to all workers when it is replaced.
-    if (notice.last)
-      await Promise.race([this.engine.ask({ kind: 'engine.ping' }), setTimeout(PING_MS, undefined, { ref: false })])
     this.#hearEngine()
+    if (!this.#handOver.hasHad(notice.hadByNext ?? [])) {
+      // An engine that does not answer says nothing either, or tells it again to all workers when it is replaced.
+      await Promise.race([this.engine.ask({ kind: 'engine.ping' }), setTimeout(PING_MS, undefined, { ref: false })])
+      this.#hearEngine()
+    }
     return this.#handOver.remembered(notice)
   }
 

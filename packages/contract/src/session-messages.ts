@@ -175,8 +175,9 @@ export type LunGrant = Omit<JTDDataType<typeof lunGrantSchema>, 'volume'> & { vo
  * A notice with a `noticeId` is answered by `notice.done`, `session.luns` once nothing touches the volumes of the LUNs that were taken.
  *
  * A session goes from one worker to another by four of them, see `hand-over.ts`; `moveId` is the same in all. `session.export`: stop reading these connections, and
- * when nothing of theirs is under way, within `boundMs`, let go of them (`ExportReply`). `session.adopt`: take them, and do not begin. `session.notices`, to the
- * first worker: what the storage engine has said since to those that are gone; with `last`, nothing more is kept for them. `session.go`, with that, to the second one: begin.
+ * when nothing of theirs is under way, within `boundMs`, let go of them (`ExportReply`). `session.adopt`: take them, and do not begin; answered with the
+ * numbers of the last notices of the storage engine that this worker has had by then. `session.notices`, to the first worker: what the storage engine has said since to those
+ * that are gone; with `hadByNext`, those numbers, nothing more is kept for them. `session.go`, with that, to the second one: begin.
  */
 export const supervisorNoticeSchema = {
   discriminator: 'kind',
@@ -218,7 +219,8 @@ export const supervisorNoticeSchema = {
       },
     },
     'session.notices': {
-      properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' }, last: { type: 'boolean' } },
+      properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' } },
+      optionalProperties: { hadByNext: { elements: { type: 'uint32' } } },
     },
     'session.go': { properties: { noticeId: { type: 'uint32' }, moveId: { type: 'uint32' }, notices: {} } },
   },

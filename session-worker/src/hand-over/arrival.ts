@@ -75,7 +75,9 @@ export class Arrival {
   /** Lets go of everything; the record stays good. */
   abandon(): void {
     for (const connection of this.connections) connection.send({ type: 'connection.handedOver' })
-    this.#session?.leaveBehind()
+    if (!this.#session) return
+    this.#session.arriving = false
+    this.#session.leaveBehind()
     this.#session = undefined
   }
 

@@ -60,18 +60,24 @@ export class HandOver {
     return { record, controls }
   }
 
-  /** What the storage engine has said to a session that is gone. `last`: it is of no interest here any more. */
-  remembered({ moveId, last }: Pick<NoticesNotice, 'moveId' | 'last'>): SessionNotice[] {
+  /** Whether what another worker has had has been said here, too. */
+  hasHad(noticeIds: readonly number[]): boolean {
+    return noticeIds.every(id => this.#had.includes(id))
+  }
+
+  /** What the storage engine has said to a session that is gone. `hadByNext`: another worker has it, and it is of no interest here any more. */
+  remembered({ moveId, hadByNext }: Pick<NoticesNotice, 'moveId' | 'hadByNext'>): SessionNotice[] {
     const ghost = this.#ghosts.get(moveId)
-    if (last) this.#ghosts.delete(moveId)
+    if (hadByNext) this.#ghosts.delete(moveId)
     return ghost?.notices ?? []
   }
 
-  /** Puts a session together. */
-  async come(notice: AdoptNotice): Promise<void> {
+  /** Puts a session together. The value: the last notices that it has not heard, since they came before it. */
+  async come(notice: AdoptNotice): Promise<number[]> {
     const { moveId } = notice
     const coming: Coming = { notices: [] }
     this.#coming.set(moveId, coming)
+    const had = this.hadNotices
     try {
       coming.arrival = await Arrival.begin(notice, this.#services)
     } catch (error) {
@@ -79,6 +85,7 @@ export class HandOver {
       throw error
     }
     for (const connection of coming.arrival.connections) this.#connections.set(connection.task.connectionId, connection)
+    return had
   }
 
   /** The session begins. */

@@ -19,8 +19,9 @@ export interface Adoption {
   readonly connections: readonly HostedConnection[]
 }
 
-/** A session that has come. `ends`: of its connections, in order; each rejects when the worker dies. */
+/** A session that has come. `ends`: of its connections, in order; each rejects when the worker dies. `hadNotices`: the last ones that its worker had before it. */
 export interface Adopted {
+  readonly hadNotices: number[]
   readonly ends: readonly Promise<ConnectionEnd>[]
   /** Begins. `notices`: what the storage engine has said since the record was made to whoever had the session. */
   go(notices: readonly EngineNotice[]): Promise<void>
@@ -36,8 +37,9 @@ export async function adoptSession(
   host: Pick<SessionHost, 'continueOn'>,
 ): Promise<Adopted> {
   const descriptors = connections.map(({ fd }) => dup(fd))
+  let hadNotices: number[]
   try {
-    await worker.require({ kind: 'session.adopt', moveId, record, controls, descriptors })
+    hadNotices = (await worker.require({ kind: 'session.adopt', moveId, record, controls, descriptors })) as number[]
   } catch (error) {
     // A worker that lives has closed them itself.
     if (worker.isGone) for (const [index, fd] of descriptors.entries()) closeOrphan(fd, connections[index]!.fd)
@@ -45,6 +47,7 @@ export async function adoptSession(
   }
   const ends = connections.map((connection, index) => host.continueOn(connection, worker, descriptors[index]!))
   return {
+    hadNotices,
     ends,
     go: async notices => {
       await worker.require({ kind: 'session.go', moveId, notices: [...notices] })

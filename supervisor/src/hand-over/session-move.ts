@@ -103,8 +103,8 @@ async function move({ connections, from, to, boundMs, parts, result }: Move): Pr
   for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
   try {
     // What A has heard for the session: without it nobody knows which of its tasks have ended meanwhile.
-    const notices = (await from.require({ kind: 'session.notices', moveId, last: true })) as EngineNotice[]
-    await adopted.go(notices)
+    const notices = await from.require({ kind: 'session.notices', moveId, hadByNext: adopted.hadNotices })
+    await adopted.go(notices as EngineNotice[])
   } catch (error) {
     const why = (error as Error).message
     abandon(connections, why)

@@ -138,7 +138,7 @@ export class RestingSessions {
     for (const [index, next] of nexts.entries()) next.continue(adopted.ends[index]!)
     try {
       // Once more: the storage engine may have said something after the estate was made.
-      await adopted.go(await noticesOf(unit, { last: true }))
+      await adopted.go(await noticesOf(unit, adopted.hadNotices))
     } catch (error) {
       const why = (error as Error).message
       this.#parts.log.warn({ event: 'session.go.failed', threadId: worker.threadId, why })
@@ -162,13 +162,14 @@ export class RestingSessions {
 
 async function estateOf(unit: Unit): Promise<UnitEstate> {
   const { record, connections } = unit
-  const notices = await noticesOf(unit, { last: false })
+  const notices = await noticesOf(unit)
   // One who was told of another control block would have to know it in the other process, too. It comes of what leases and the operator do, who wait.
   if (notices.some(({ kind }) => kind === 'volume.replaced')) throw new Error('a volume was replaced meanwhile')
   return { record, notices, connectionIds: connections.map(({ id }) => id) }
 }
 
-/** What the storage engine has said to a session since it is at rest. Rejects when its worker is gone: nobody knows it then. */
-async function noticesOf({ worker, moveId }: Unit, { last }: { last: boolean }): Promise<EngineNotice[]> {
-  return (await worker.require({ kind: 'session.notices', moveId, last })) as EngineNotice[]
+/** What the storage engine has said to a session since it is at rest. `hadByNext`: what the worker that has it now had before it. Rejects when its worker is gone: nobody knows it then. */
+async function noticesOf({ worker, moveId }: Unit, hadByNext?: number[]): Promise<EngineNotice[]> {
+  const asked = { kind: 'session.notices' as const, moveId, ...(hadByNext && { hadByNext }) }
+  return (await worker.require(asked)) as EngineNotice[]
 }
