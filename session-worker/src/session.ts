@@ -103,7 +103,7 @@ export class Session {
   }
 
   get isOpen(): boolean {
-    return this.#life.name === 'open'
+    return this.#life.name === 'open' && !this.#leaving
   }
 
   /** Connections that take PDUs of the full feature phase. */
@@ -163,10 +163,18 @@ export class Session {
     return actions
   }
 
-  #release(): void {
+  /**
+   * Gives back what it holds of its units: it is about to end, and takes nobody new and nothing more. Returns what is waited for, or undefined when there is nothing.
+   */
+  leaveUnits(): undefined | Promise<unknown> {
     const left = [...this.luns.values()].map(lun => lun.unit.leave()).filter(waits => waits !== undefined)
     const leaving = [...left, ...(this.#parting ?? [])]
     if (leaving.length > 0) this.#leaving = Promise.all(leaving)
+    return this.#leaving
+  }
+
+  #release(): void {
+    void this.leaveUnits()
     for (const lun of this.luns.values()) lun.volume.release()
     void this.#copies?.close()
     this.#facts.ended()

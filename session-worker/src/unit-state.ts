@@ -18,6 +18,7 @@ export class UnitState {
   readonly #who: { readonly volumeId: string; readonly sessionId: number }
   readonly #port: string
   #mayHold = false
+  #left: Promise<void> | undefined
 
   constructor(engine: Pick<StorageEngine, 'ask'>, volumeId: string, { sessionId, port }: Borrower) {
     this.#engine = engine
@@ -68,11 +69,12 @@ export class UnitState {
     await this.#engine.ask({ kind: 'unit.adopt', ...this.#who }).catch(() => {})
   }
 
-  /** The session ends: gives back what it may hold of the unit, or undefined when there is nothing. Never rejects. */
+  /** The session ends: gives back what it may hold of the unit, once; undefined when there is nothing. Never rejects. */
   leave(): undefined | Promise<void> {
     if (!this.#mayHold) return undefined
     // Where the engine has forgotten the volume, it has forgotten who held it.
     const forgotten = () => undefined
-    return this.#engine.ask({ kind: 'unit.leave', ...this.#who }).then(forgotten, forgotten)
+    this.#left ??= this.#engine.ask({ kind: 'unit.leave', ...this.#who }).then(forgotten, forgotten)
+    return this.#left
   }
 }

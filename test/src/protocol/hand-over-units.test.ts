@@ -21,7 +21,7 @@ import {
 } from '@scsipub/testkit'
 import t from 'tap'
 import { LAB, withMovingServer } from './hand-over-lab.js'
-import { BLOCK, cdbOf, content, eventually, withSession, withSessions } from './lab.js'
+import { BLOCK, cdbOf, content, withSession, withSessions } from './lab.js'
 
 const WERO = 5
 const RESERVE = cdbOf('16')
@@ -97,9 +97,7 @@ await withMovingServer(t, async server => {
       t.equal(said(await holder.execute(RESERVE)), status.good)
       await server.moveAll()
       await holder.logout()
-      await holder.wire.end()
-      const wrote = await eventually(() => write(other, 0, content(BLOCK, 3)), status.good)
-      t.equal(wrote, status.good, 'it ends with the session')
+      t.equal(await write(other, 0, content(BLOCK, 3)), status.good, 'it ends with the session')
     })
   })
 

@@ -1,11 +1,11 @@
 // RESERVE and RELEASE [SPC-2 §5.5.1, §7.21, §7.16] over the wire: sessions in several workers, and every way in which a reservation ends.
 
-import { TaskManagementFunction as Fn, TaskManagementStatus } from '@scsipub/iscsi'
+import { TaskManagementFunction as Fn, LogoutReason, LogoutStatus, TaskManagementStatus } from '@scsipub/iscsi'
 import { status } from '@scsipub/scsi'
 import { cdb, type Initiator } from '@scsipub/testkit'
 import t from 'tap'
 import { iqn, withServer } from '../harness/server.js'
-import { BLOCK, cdbOf, content, eventually, withSession, withSessions } from './lab.js'
+import { BLOCK, cdbOf, content, eventually, portal, withSession, withSessions } from './lab.js'
 
 const reserve6 = cdbOf('16')
 const release6 = cdbOf('17')
@@ -72,22 +72,42 @@ await withServer(t, { config }, async server => {
     })
   })
 
-  for (const [ending, end] of [
-    ['logout', async (holder: Initiator) => void (await holder.logout())],
-    ['loss of the connection', (holder: Initiator) => holder.close('reset')],
-  ] as const) {
-    await t.test(`a reservation ends with its nexus, by ${ending} [SPC-2 §5.5.1]`, async t => {
-      await withSession(server, { target }, async other => {
-        await withSession(server, { target }, async holder => {
-          t.equal(await statusOf(holder, reserve6), status.good)
-          t.equal(await statusOf(other, cdb.testUnitReady()), status.reservationConflict)
-          await end(holder)
-        })
-        t.equal(await eventually(() => statusOf(other, reserve6), status.good), status.good)
-        t.equal(await statusOf(other, release6), status.good)
+  await t.test('a reservation ends with its nexus, by loss of the connection [SPC-2 §5.5.1]', async t => {
+    await withSession(server, { target }, async other => {
+      await withSession(server, { target }, async holder => {
+        t.equal(await statusOf(holder, reserve6), status.good)
+        t.equal(await statusOf(other, cdb.testUnitReady()), status.reservationConflict)
+        await holder.close('reset')
+      })
+      t.equal(await eventually(() => statusOf(other, reserve6), status.good), status.good)
+      t.equal(await statusOf(other, release6), status.good)
+    })
+  })
+
+  for (const reason of [LogoutReason.closeSession, LogoutReason.closeConnection]) {
+    await t.test(`logout with reason ${reason}: released when it is answered [SPC-2 §5.5.1, 7143 §11.15]`, async t => {
+      await withSessions(server, { target, count: 2 }, async (holder, other) => {
+        t.equal(await statusOf(holder!, reserve6), status.good)
+        t.equal(await statusOf(other!, cdb.testUnitReady()), status.reservationConflict)
+        t.equal((await holder!.logout(reason)).response, LogoutStatus.closed)
+        t.equal(await statusOf(other!, reserve6), status.good)
+        t.equal(await statusOf(other!, release6), status.good)
       })
     })
   }
+
+  await t.test('a logout of one connection of several releases nothing [7143 §11.14.1]', async t => {
+    await withSession(server, { target }, async other => {
+      await withSession(server, { target, keys: { MaxConnections: '2' } }, async holder => {
+        t.equal(await statusOf(holder, reserve6), status.good)
+        const second = await holder.addConnection(portal(server), { cid: 2 })
+        t.equal((await second.logout(LogoutReason.closeConnection, 2)).response, LogoutStatus.closed)
+        t.equal(await statusOf(other, cdb.testUnitReady()), status.reservationConflict)
+        t.equal(await statusOf(holder, release6), status.good)
+        t.equal(await statusOf(other, cdb.testUnitReady()), status.good)
+      })
+    })
+  })
 
   await t.test('a login that takes a nexus over finds the unit released [7143 §6.3.5, SPC-2 §5.5.1]', async t => {
     const options = { target, isid: Buffer.from('00023d000077', 'hex') }
