@@ -105,11 +105,14 @@ export class LeaseLogins {
     const next = nextOf(lease.life, { type: 'session.ended' })
     if (!next) return
     lease.life = next.life
+    const suspended = next.effects.includes('beginTtl')
+    if (suspended) {
+      lease.sessions = undefined
+      lease.record = { ...lease.record, state: 'suspended', expiresAt: now() + lease.record.ttlMs }
+    }
     if (next.effects.includes('closeVolumes')) await volumes.close(lease.record)
-    if (!next.effects.includes('beginTtl')) return
-    lease.sessions = undefined
-    const { ttlMs } = lease.record
-    await book.note(lease, { ...lease.record, state: 'suspended', expiresAt: now() + ttlMs })
+    if (!suspended) return
+    await book.note(lease, lease.record)
     keeper.watch(lease)
   }
 }

@@ -1,4 +1,5 @@
 /** Leases from their making to their end, with the real storage engine and the embedded store. */
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { ACCOUNT, LeaseLab, MIB } from '../fixtures/lease-lab.js'
 import type { LeaseError } from './lease-error.js'
@@ -91,6 +92,18 @@ t.test('sessions share the disks, which are closed after the last one and the sa
   await t.rejects(lab.engine.ask({ kind: 'volume.destroy', volumeId: `lease_${id}.lun0` }), { code: 'gone' })
   const again = grants(await leases.attach(id, 3))
   t.same(again[0]?.volume.identity, a[0]?.volume.identity)
+})
+
+t.test('the time of a lease begins when its last session ends, and not when its disks are closed', async t => {
+  const { leases } = await LeaseLab.start(t)
+  const { id } = await leases.create(ACCOUNT, { ...ONE, ttlSeconds: 60 })
+  await leases.attach(id, 1)
+  await setTimeout(20)
+  const endsMs = Date.now()
+  const closed = leases.detach(1)
+  while (leases.get(id)?.state === 'attached') await setImmediate()
+  t.ok(Date.parse(leases.get(id)!.expiresAt) >= endsMs + 60_000, 'as soon as it is said to be suspended')
+  await closed
 })
 
 t.test('a lease that nobody uses is warned of, then evicted, and its space is free', async t => {
