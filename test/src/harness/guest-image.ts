@@ -41,7 +41,7 @@ export async function guestImage(more: readonly string[] = []): Promise<GuestIma
       rmSync(building, { recursive: true, force: true })
     }
   }
-  return { kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd.gz'), root: join(folder, 'root.img') }
+  return { kernel: join(folder, 'vmlinux'), initrd: join(folder, 'initrd.gz'), root: join(folder, 'root.img') }
 }
 
 function recipeHash(more: readonly string[]): string {
